@@ -1,0 +1,20 @@
+import type { Id } from './id.ts';
+
+/** See `docs/state-machine.md`. */
+export const DELIVERY_STATES = ['pending', 'delivered', 'exhausted', 'held', 'cancelled'] as const;
+export type DeliveryState = (typeof DELIVERY_STATES)[number];
+
+/** One event on its way to one registration. Its id is the `Id` in the body of every attempt. */
+export type Delivery = {
+  readonly id: Id;
+  readonly tenant: string;
+  readonly eventId: Id;
+  readonly registrationId: Id;
+  /** The raw JSON texts of the notifications this registration gets, in order. */
+  readonly notifications: readonly string[];
+  /** Attempts made so far. */
+  readonly attempts: number;
+};
+
+/** Separates notification texts in the store: no JSON text can hold this character unescaped. */
+export const NOTIFICATION_SEPARATOR = '\u001e';

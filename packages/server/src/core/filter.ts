@@ -1,0 +1,13 @@
+/** Where in a notification its subjects are found, as `Users[].Id`: member names joined by dots, `[]` for each item. */
+export type SubjectPath = { readonly kind: 'learner' | 'course'; readonly path: string };
+
+/** The name of an event type that can be subscribed to. */
+export type Filter = {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema of one notification; null where none was given. */
+  readonly schema: object | null;
+  /** One realistic notification; null where none was given. */
+  readonly example: object | null;
+  readonly subjects: readonly SubjectPath[];
+};

@@ -1,0 +1,41 @@
+import type { Id } from './id.ts';
+
+/** Why a registration was switched off, and when. */
+export type SwitchedOff = { readonly at: number; readonly reason: string };
+
+/** One subscribed webhook, as the engine and the API know it: in clear, member for member Microsoft's. */
+export type Registration = {
+  readonly id: Id;
+  readonly tenant: string;
+  /** As the subscriber wrote it, never normalised. */
+  readonly webHookUri: string;
+  readonly secret: string;
+  readonly description: string | null;
+  readonly isPaused: boolean;
+  /** Names in the catalogue's spelling, in order of first appearance; may hold `*`. */
+  readonly filters: readonly string[];
+  /** Name and value in the order given; names are unique ignoring case. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Compact JSON text of an object, copied into every body. */
+  readonly properties: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** Set when an endpoint answered 410 or failed too long; its deliveries are held. */
+  readonly switchedOff: SwitchedOff | null;
+};
+
+/** Matches every action. */
+export const WILDCARD = '*';
+
+/** Filters that only registrars may add; never shown. */
+export const PRIVATE_FILTER_PREFIX = 'ms_private_';
+
+/** True for filters that a registrar added and no answer shows. */
+export function isPrivateFilter(name: string): boolean {
+  return name.toLowerCase().startsWith(PRIVATE_FILTER_PREFIX);
+}
+
+/** True when deliveries may be sent now; otherwise they are held. */
+export function isActive(registration: Registration): boolean {
+  return !registration.isPaused && registration.switchedOff === null;
+}

@@ -1,0 +1,153 @@
+import type { Attempt } from '../core/attempt.ts';
+import type { DeliveryState } from '../core/delivery.ts';
+import type { Filter } from '../core/filter.ts';
+import type { Id } from '../core/id.ts';
+import type { ApiKey, Caller, Level } from '../core/key.ts';
+import type { Outcome } from '../core/outcome.ts';
+import type { Registration } from '../core/registration.ts';
+import type { Tenant } from '../core/tenant.ts';
+import type { DeliveryRow, EventRow } from '../store/port.ts';
+
+/** What a subscriber hands in, after its JSON has been read: everything still to be judged. */
+export type RegistrationDraft = {
+  /** Only a custom id validator looks at it on POST; on PUT it must be the id of the path. */
+  readonly id: string | null;
+  readonly webHookUri: string;
+  readonly secret: string | null;
+  readonly description: string | null;
+  readonly isPaused: boolean;
+  readonly filters: readonly (string | null)[];
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Compact JSON text of an object. */
+  readonly properties: string;
+};
+
+export type RegisterOptions = {
+  /** False for subscribe calls of automation tools, whose callbacks answer no GET. */
+  readonly verifyEcho: boolean;
+  /** Absolute URI of the filter list, named in the refusal of unknown filters. */
+  readonly filtersUri: string;
+};
+
+/** Adds private filters to a registration or refuses it, as Microsoft's IWebHookRegistrar. */
+export type Registrar = {
+  readonly name: string;
+  /** Returns names beginning with `MS_Private_` to add. Throws to refuse. */
+  readonly register: (registration: Registration) => Promise<readonly string[]> | readonly string[];
+};
+
+/** Keeps or replaces the id a client asks for, as Microsoft's IWebHookIdValidator. Null: make a new one. */
+export type IdValidator = (requested: string | null) => string | null;
+
+/** Every call names its tenant; ids of other tenants answer as unknown ones. */
+export interface Registrations {
+  list(tenant: string): readonly Registration[];
+  get(tenant: string, id: string): Registration | undefined;
+  /** Resolves once durable and matched from now on. */
+  register(tenant: string, draft: RegistrationDraft, options: RegisterOptions): Promise<Registration>;
+  replace(tenant: string, id: string, draft: RegistrationDraft, options: RegisterOptions): Promise<void>;
+  /** False when there is none. */
+  remove(tenant: string, id: string): Promise<boolean>;
+  removeAll(tenant: string): Promise<void>;
+  /** Removes those with exactly this WebHookUri; how many. */
+  removeByUri(tenant: string, webHookUri: string): Promise<number>;
+  /** Sends the example of a filter now; records nothing. Undefined when there is no such registration. */
+  test(tenant: string, id: string, filter: string | null): Promise<TestResult | undefined>;
+}
+
+export type TestResult = { readonly attempt: Attempt; readonly body: string };
+
+export interface Filters {
+  /** Built-in and the operator's own, `*` last. */
+  list(): readonly Filter[];
+  /** Ignores case. */
+  get(name: string): Filter | undefined;
+  put(filter: Filter): Promise<void>;
+  remove(name: string): Promise<boolean>;
+}
+
+/** One event as a publisher hands it over, read but for its meaning. */
+export type EventDraft = {
+  /** Raw JSON text and action of each notification, in order. */
+  readonly notifications: readonly { readonly text: string; readonly action: string }[];
+  readonly tenant: string | null;
+  readonly idempotencyKey: string | null;
+  readonly occurredAt: number | null;
+};
+
+export type Receipt = { readonly id: Id; readonly deliveries: number };
+
+export interface Events {
+  /**
+   * Resolves once durable. `hash` is of the body as sent; with a call-wide idempotency key the call
+   * is accepted whole or not at all, otherwise each event is. One receipt text per event:
+   * `{"Id":…,"Deliveries":…}`.
+   */
+  publish(caller: Caller, call: PublishCall): Promise<readonly string[]>;
+  list(query: EventListQuery): Promise<Page<EventRow>>;
+  get(tenant: string, id: string): Promise<EventRow | undefined>;
+}
+
+export type PublishCall = {
+  readonly events: readonly EventDraft[];
+  readonly idempotencyKey: string | null;
+  /** SHA-256 of the body, made only when asked for. */
+  readonly hash: () => string;
+};
+
+export type Page<T> = { readonly items: readonly T[]; readonly next: string | null };
+
+export type EventListQuery = {
+  readonly tenant: string;
+  readonly action?: string;
+  readonly from?: number;
+  readonly to?: number;
+  readonly cursor?: string;
+  readonly limit: number;
+};
+
+export type DeliveryListQuery = EventListQuery & {
+  readonly registrationId?: string;
+  readonly eventId?: string;
+  readonly state?: DeliveryState;
+};
+
+export interface Deliveries {
+  list(query: DeliveryListQuery): Promise<Page<DeliveryRow>>;
+  get(tenant: string, id: string): Promise<{ row: DeliveryRow; attempts: readonly Attempt[] } | undefined>;
+  retry(tenant: string, id: string): Promise<boolean>;
+  cancel(tenant: string, id: string): Promise<boolean>;
+}
+
+export interface Tenants {
+  list(): readonly Tenant[];
+  get(id: string): Tenant | undefined;
+  create(id: string, name: string): Promise<Tenant>;
+  rename(id: string, name: string): Promise<boolean>;
+  remove(id: string): Promise<boolean>;
+}
+
+export interface Keys {
+  list(tenant: string): readonly ApiKey[];
+  /** The key in clear is in this answer only. */
+  create(tenant: string, request: NewKey): Promise<{ record: ApiKey; key: string }>;
+  revoke(tenant: string, id: string): Promise<boolean>;
+  /** Who this key belongs to, in constant time; undefined for an unknown, revoked or expired one. */
+  authenticate(key: string): { level: Level; tenant: string; keyId: Id } | { level: 'Admin' } | undefined;
+}
+
+export type NewKey = { readonly level: Level; readonly name: string; readonly expiresAt: number | null };
+
+/** Everything Schoolbell can be asked to do: what the HTTP API calls, and what an LMS imports. */
+export interface Library {
+  readonly registrations: Registrations;
+  readonly filters: Filters;
+  readonly events: Events;
+  readonly deliveries: Deliveries;
+  readonly tenants: Tenants;
+  readonly keys: Keys;
+  /** Throws with a reason when publishing would fail now. */
+  ready(): Promise<void>;
+}
+
+export type { Outcome };

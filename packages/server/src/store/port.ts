@@ -1,0 +1,202 @@
+import type { Attempt } from '../core/attempt.ts';
+import type { Delivery, DeliveryState } from '../core/delivery.ts';
+import type { Filter } from '../core/filter.ts';
+import type { Id } from '../core/id.ts';
+import type { ApiKey } from '../core/key.ts';
+import type { Registration } from '../core/registration.ts';
+import type { Tenant } from '../core/tenant.ts';
+
+/** One delivery as matched; `leased` ones go straight to their lane and are not claimed again. */
+export type NewDelivery = {
+  readonly id: Id;
+  readonly registrationId: Id;
+  readonly state: 'pending' | 'held';
+  readonly leased: boolean;
+  /** Indices of the notifications this registration gets; null for all of them. */
+  readonly picks: readonly number[] | null;
+};
+
+/** One event of one tenant with everything that must be committed with it. */
+export type NewEvent = {
+  readonly id: Id;
+  readonly tenant: string;
+  readonly acceptedAt: number;
+  readonly occurredAt: number | null;
+  /** Raw JSON texts of the notifications, in order, joined by NOTIFICATION_SEPARATOR. */
+  readonly payload: string;
+  /** The actions of the notifications, in order. */
+  readonly actions: readonly string[];
+  readonly deliveries: readonly NewDelivery[];
+};
+
+/** What is accepted whole or not at all. */
+export type Publication = {
+  readonly events: readonly NewEvent[];
+  /** Makes a repeated call answer as the first did; `hash` tells whether the body is the same. */
+  readonly idempotency: Idempotency | null;
+};
+
+export type Idempotency = {
+  readonly tenant: string;
+  readonly key: string;
+  readonly hash: string;
+  /** Stored with the key, and given back when the call is repeated. */
+  readonly answer: string;
+  readonly at: number;
+};
+
+export type Acceptance =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'repeated'; readonly answer: string }
+  | { readonly kind: 'conflict' };
+
+/** The state a delivery goes to after an attempt. */
+export type NextState =
+  | { readonly state: 'pending'; readonly dueAt: number }
+  | { readonly state: Exclude<DeliveryState, 'pending'>; readonly reason: string | null };
+
+export type Settlement = {
+  readonly tenant: string;
+  readonly deliveryId: Id;
+  readonly attempt: Attempt;
+  readonly next: NextState;
+};
+
+export type LaneRoom = {
+  readonly tenant: string;
+  readonly registrationId: Id;
+  /** How many deliveries the lane can take now, at least 1. */
+  readonly room: number;
+};
+
+/** `nextDueAt`: when the oldest delivery that was left behind is due; null when none is pending. */
+export type LaneClaim = { readonly deliveries: readonly Delivery[]; readonly nextDueAt: number | null };
+
+/** A registration with pending deliveries, and when the first of them is due. */
+export type Backlog = { readonly tenant: string; readonly registrationId: Id; readonly nextDueAt: number };
+
+/** A row of the delivery log. */
+export type DeliveryRow = {
+  readonly id: Id;
+  readonly tenant: string;
+  readonly eventId: Id;
+  readonly registrationId: Id;
+  readonly state: DeliveryState;
+  readonly reason: string | null;
+  readonly attempts: number;
+  readonly createdAt: number;
+  /** When it is due (pending) or ended; null when held. */
+  readonly dueAt: number | null;
+  readonly endedAt: number | null;
+  /** Actions of the notifications it carries. */
+  readonly actions: readonly string[];
+};
+
+export type DeliveryQuery = {
+  readonly tenant: string;
+  readonly registrationId?: Id;
+  readonly eventId?: Id;
+  readonly state?: DeliveryState;
+  readonly action?: string;
+  readonly from?: number;
+  readonly to?: number;
+  /** Only deliveries older than this id. */
+  readonly before?: Id;
+  readonly limit: number;
+};
+
+export type EventRow = {
+  readonly id: Id;
+  readonly tenant: string;
+  readonly acceptedAt: number;
+  readonly occurredAt: number | null;
+  readonly actions: readonly string[];
+  readonly notifications: readonly string[];
+};
+
+export type EventQuery = {
+  readonly tenant: string;
+  readonly action?: string;
+  readonly from?: number;
+  readonly to?: number;
+  readonly before?: Id;
+  readonly limit: number;
+};
+
+/** Moves deliveries of one registration from one state to another, oldest first, at most `limit`. */
+export type Move = {
+  readonly tenant: string;
+  readonly registrationId: Id;
+  readonly from: 'pending' | 'held';
+  readonly to: 'pending' | 'held' | 'cancelled';
+  readonly reason: string | null;
+  readonly now: number;
+  readonly limit: number;
+};
+
+/**
+ * What Schoolbell keeps, in the engine's words. Writes resolve only after they are on disk, in the
+ * order in which they were called. Every read and write but the loaders names its tenant, and an id
+ * of another tenant answers exactly as an unknown one. `store/contract.ts` proves a driver.
+ */
+export interface Store {
+  /** Writes events with their deliveries in one transaction for all publications. */
+  accept(batch: readonly Publication[]): Promise<readonly Acceptance[]>;
+  /** Records attempts and new states. False for a delivery that was not pending any more: nothing of it is written but the attempt. */
+  settle(batch: readonly Settlement[]): Promise<readonly boolean[]>;
+  /** Leases what is due at `now`, oldest due first, up to each lane's room. */
+  claim(lanes: readonly LaneRoom[], now: number): Promise<readonly LaneClaim[]>;
+  /** Gives leases back without an attempt. */
+  release(deliveries: readonly { readonly tenant: string; readonly id: Id }[]): Promise<void>;
+  /** Gives back all leases of an earlier run and names every registration with pending deliveries. */
+  recover(): Promise<readonly Backlog[]>;
+  /** How many were moved; fewer than `limit` means none is left. */
+  move(move: Move): Promise<number>;
+  /** Makes one delivery pending again and due now, whatever ended it; false when there is none. Not for one that is pending and leased. */
+  retry(tenant: string, id: Id, now: number): Promise<boolean>;
+  /** Cancels one pending or held delivery; false when there is none in such a state. */
+  cancel(tenant: string, id: Id, now: number): Promise<boolean>;
+
+  registrations(): Promise<readonly Registration[]>;
+  insertRegistration(registration: Registration): Promise<void>;
+  /** False when there is none with this tenant and id. */
+  updateRegistration(registration: Registration): Promise<boolean>;
+  deleteRegistration(tenant: string, id: Id): Promise<boolean>;
+
+  filters(): Promise<readonly Filter[]>;
+  putFilter(filter: Filter): Promise<void>;
+  deleteFilter(name: string): Promise<boolean>;
+
+  tenants(): Promise<readonly Tenant[]>;
+  /** False when the id is taken. */
+  insertTenant(tenant: Tenant): Promise<boolean>;
+  renameTenant(id: string, name: string): Promise<boolean>;
+  /** Removes the tenant and everything that is kept for it. */
+  deleteTenant(id: string): Promise<boolean>;
+
+  keys(): Promise<readonly ApiKey[]>;
+  insertKey(key: ApiKey): Promise<void>;
+  deleteKey(tenant: string, id: Id): Promise<boolean>;
+
+  /** Newest first. */
+  deliveries(query: DeliveryQuery): Promise<readonly DeliveryRow[]>;
+  delivery(tenant: string, id: Id): Promise<{ row: DeliveryRow; attempts: readonly Attempt[] } | undefined>;
+  /** Newest first. */
+  events(query: EventQuery): Promise<readonly EventRow[]>;
+  event(tenant: string, id: Id): Promise<EventRow | undefined>;
+
+  /** Pending and held deliveries of all tenants. */
+  counts(): Promise<{ readonly pending: number; readonly held: number }>;
+  /** Removes at most `limit` deliveries that ended before `before`, with attempts and events no delivery needs; how many deliveries went. */
+  prune(before: number, limit: number): Promise<number>;
+  /** Forgets idempotency keys older than `before`. */
+  pruneIdempotency(before: number): Promise<void>;
+
+  /** A small value of the installation, such as the id of its encryption key. */
+  setting(name: string): Promise<string | undefined>;
+  putSetting(name: string, value: string): Promise<void>;
+
+  /** Throws when the store cannot be written now. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
