@@ -14,6 +14,8 @@ export type Delivery = {
   readonly notifications: readonly string[];
   /** Attempts made so far. */
   readonly attempts: number;
+  /** Steps of the retry schedule used up so far; a probe of an open breaker uses none. */
+  readonly step: number;
 };
 
 /** Separates notification texts in the store: no JSON text can hold this character unescaped. */

@@ -52,7 +52,7 @@ export type Acceptance =
 
 /** The state a delivery goes to after an attempt. */
 export type NextState =
-  | { readonly state: 'pending'; readonly dueAt: number }
+  | { readonly state: 'pending'; readonly dueAt: number; readonly step: number }
   | { readonly state: Exclude<DeliveryState, 'pending'>; readonly reason: string | null };
 
 export type Settlement = {
@@ -74,6 +74,13 @@ export type LaneClaim = { readonly deliveries: readonly Delivery[]; readonly nex
 
 /** A registration with pending deliveries, and when the first of them is due. */
 export type Backlog = { readonly tenant: string; readonly registrationId: Id; readonly nextDueAt: number };
+
+/** What an earlier run left behind. */
+export type Recovery = {
+  readonly pending: readonly Backlog[];
+  /** Registrations with held deliveries: those that are active again by now go on. */
+  readonly held: readonly { readonly tenant: string; readonly registrationId: Id }[];
+};
 
 /** A row of the delivery log. */
 export type DeliveryRow = {
@@ -148,11 +155,11 @@ export interface Store {
   claim(lanes: readonly LaneRoom[], now: number): Promise<readonly LaneClaim[]>;
   /** Gives leases back without an attempt. */
   release(deliveries: readonly { readonly tenant: string; readonly id: Id }[]): Promise<void>;
-  /** Gives back all leases of an earlier run and names every registration with pending deliveries. */
-  recover(): Promise<readonly Backlog[]>;
+  /** Gives back all leases of an earlier run and names every registration with pending or held deliveries. */
+  recover(): Promise<Recovery>;
   /** How many were moved; fewer than `limit` means none is left. */
   move(move: Move): Promise<number>;
-  /** Makes one delivery pending again and due now, whatever ended it; false when there is none. Not for one that is pending and leased. */
+  /** Makes one delivery pending again and due now, whatever ended it and from the first step of the schedule; false when there is none. Not for one that is pending and leased. */
   retry(tenant: string, id: Id, now: number): Promise<boolean>;
   /** Cancels one pending or held delivery; false when there is none in such a state. */
   cancel(tenant: string, id: Id, now: number): Promise<boolean>;
