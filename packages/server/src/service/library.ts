@@ -4,6 +4,7 @@ import type { Filter } from '../core/filter.ts';
 import type { Id } from '../core/id.ts';
 import type { ApiKey, Caller, Level } from '../core/key.ts';
 import type { Outcome } from '../core/outcome.ts';
+import type { EventDraft } from '../core/publication.ts';
 import type { Registration } from '../core/registration.ts';
 import type { Tenant } from '../core/tenant.ts';
 import type { DeliveryRow, EventRow } from '../store/port.ts';
@@ -65,15 +66,6 @@ export interface Filters {
   put(filter: Filter): Promise<void>;
   remove(name: string): Promise<boolean>;
 }
-
-/** One event as a publisher hands it over, read but for its meaning. */
-export type EventDraft = {
-  /** Raw JSON text and action of each notification, in order. */
-  readonly notifications: readonly { readonly text: string; readonly action: string }[];
-  readonly tenant: string | null;
-  readonly idempotencyKey: string | null;
-  readonly occurredAt: number | null;
-};
 
 export type Receipt = { readonly id: Id; readonly deliveries: number };
 
@@ -150,4 +142,4 @@ export interface Library {
   ready(): Promise<void>;
 }
 
-export type { Outcome };
+export type { EventDraft, Outcome };

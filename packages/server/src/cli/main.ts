@@ -1,0 +1,12 @@
+import { Command } from 'commander';
+import { configCommand } from './config-docs.ts';
+import { serveCommand } from './serve.ts';
+import { VERSION } from '../version.ts';
+
+const program = new Command('schoolbell')
+  .description('Durable, signed webhooks for learning platforms.')
+  .version(VERSION)
+  .addCommand(serveCommand())
+  .addCommand(configCommand());
+
+await program.parseAsync();

@@ -1,0 +1,75 @@
+import { Command, Option as Flag } from 'commander';
+import { startSchoolbell, type RunningSchoolbell } from '../app/schoolbell.ts';
+import { ConfigError, readConfig } from '../config/config.ts';
+import { OPTIONS, type Option, type OptionName, variableOf } from '../config/options.ts';
+import { welcome } from './welcome.ts';
+
+/** `schoolbell serve`: runs until SIGTERM or SIGINT; a second signal ends it at once. */
+export function serveCommand(): Command {
+  const command = new Command('serve').description('Start the server.');
+  for (const option of Object.values<Option>(OPTIONS)) command.addOption(flagOf(option));
+  return command.action(async (flags: Record<string, string | true | undefined>) => {
+    try {
+      await serve(flags);
+    } catch (error) {
+      process.stderr.write(`schoolbell: ${startFailure(error)}\n`);
+      process.exitCode = 1;
+    }
+  });
+}
+
+async function serve(flags: Record<string, string | true | undefined>): Promise<void> {
+  const config = readConfig(textFlags(flags), process.env);
+  const running = await startSchoolbell({ config });
+  if (running.adminKeyIsNew) process.stdout.write(welcome(running));
+  stopOnSignal(running);
+}
+
+/** Commander's own defaults stay unset, so that the variables are looked at. */
+function flagOf(option: Option): Flag {
+  const name = option.kind === 'switch' ? `--${option.flag}` : `--${option.flag} ${option.placeholder}`;
+  const byDefault = option.default === null || option.default === '' ? '' : ` Default: ${option.default}.`;
+  return new Flag(name, `${option.help}${byDefault} [${variableOf(option)}]`);
+}
+
+function textFlags(
+  flags: Record<string, string | true | undefined>,
+): Partial<Record<OptionName, string>> {
+  const texts: Partial<Record<OptionName, string>> = {};
+  for (const name of optionNames()) {
+    const value = flags[camelCase(OPTIONS[name].flag)];
+    if (value !== undefined) texts[name] = value === true ? 'true' : value;
+  }
+  return texts;
+}
+
+function optionNames(): OptionName[] {
+  return Object.keys(OPTIONS).filter((name): name is OptionName => name in OPTIONS);
+}
+
+function camelCase(flag: string): string {
+  return flag.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function stopOnSignal(running: RunningSchoolbell): void {
+  const stop = (signal: NodeJS.Signals): void => {
+    process.once(signal, () => process.kill(process.pid, 'SIGKILL'));
+    running.stop(signal).then(
+      () => process.removeAllListeners(signal),
+      (error: unknown) => {
+        process.stderr.write(`schoolbell: stopping failed: ${startFailure(error)}\n`);
+        process.exitCode = 1;
+      },
+    );
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+function startFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ('code' in error && error.code === 'EADDRINUSE') {
+    return `${error.message}. Another program listens there; choose another --port.`;
+  }
+  return error instanceof ConfigError || error.name === 'AppError' ? error.message : (error.stack ?? error.message);
+}

@@ -1,0 +1,123 @@
+import { parseSchedule, type Schedule } from '../core/schedule.ts';
+import { parseDuration } from '../core/duration.ts';
+import { OPTIONS, type Option, type OptionName, variableOf } from './options.ts';
+
+/** What an operator set, judged and typed. */
+export type Config = {
+  readonly host: string;
+  readonly port: number;
+  readonly baseUrl: string | null;
+  readonly dataDir: string;
+  readonly adminKey: string | null;
+  readonly encryptionKey: string | null;
+  readonly allowNetworks: readonly string[];
+  readonly allowMetadata: boolean;
+  readonly schedule: Schedule;
+  readonly requestTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly concurrency: number;
+  readonly maxInFlight: number;
+  readonly retentionMs: number;
+  readonly showSecrets: boolean;
+  readonly logLevel: LogLevel;
+};
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** A setting that cannot be used; the message is a sentence that names it and says what it takes. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** Flags win over variables, variables over defaults. Throws ConfigError. */
+export function readConfig(
+  flags: Readonly<Partial<Record<OptionName, string>>>,
+  env: Readonly<Record<string, string | undefined>>,
+): Config {
+  const read = reader(flags, env);
+  return {
+    host: read.text('host'),
+    port: read.number('port', { min: 0, max: 65_535 }),
+    baseUrl: read.url('baseUrl'),
+    dataDir: read.text('data'),
+    adminKey: read.adminKey(),
+    encryptionKey: read.optional('encryptionKey'),
+    allowNetworks: read.list('allowNetworks'),
+    allowMetadata: read.switch('allowMetadata'),
+    schedule: read.schedule('retrySchedule'),
+    requestTimeoutMs: read.duration('requestTimeout', { min: 1000, max: 300_000 }),
+    connectTimeoutMs: read.duration('connectTimeout', { min: 100, max: 60_000 }),
+    concurrency: read.number('concurrency', { min: 1, max: 256 }),
+    maxInFlight: read.number('maxInFlight', { min: 1, max: 10_000 }),
+    retentionMs: read.duration('retention', { min: 60_000, max: 3_650 * 86_400_000 }),
+    showSecrets: read.switch('showSecrets'),
+    logLevel: read.logLevel(),
+  };
+}
+
+type Bounds = { readonly min: number; readonly max: number };
+
+function reader(
+  flags: Readonly<Partial<Record<OptionName, string>>>,
+  env: Readonly<Record<string, string | undefined>>,
+) {
+  const optional = (name: OptionName): string | null => {
+    const option: Option = OPTIONS[name];
+    return flags[name] ?? env[variableOf(option)] ?? option.default;
+  };
+  const text = (name: OptionName): string => optional(name) ?? '';
+  const refuse = (name: OptionName, wanted: string): never => {
+    const option: Option = OPTIONS[name];
+    const given = option.secret === true ? '' : ` It is '${text(name)}'.`;
+    throw new ConfigError(`--${option.flag} (${variableOf(option)}) takes ${wanted}.${given}`);
+  };
+  const within = (name: OptionName, value: number, bounds: Bounds, unit: string): number => {
+    if (Number.isSafeInteger(value) && value >= bounds.min && value <= bounds.max) return value;
+    return refuse(name, `${unit} from ${bounds.min} to ${bounds.max}`);
+  };
+  return {
+    optional,
+    text,
+    number: (name: OptionName, bounds: Bounds): number =>
+      within(name, /^\d+$/.test(text(name)) ? Number(text(name)) : Number.NaN, bounds, 'a whole number'),
+    duration: (name: OptionName, bounds: Bounds): number => {
+      const ms = parseDuration(text(name)) ?? refuse(name, 'a time such as 500ms, 15s, 5m, 2h or 30d');
+      return within(name, ms, bounds, 'a time in milliseconds');
+    },
+    list: (name: OptionName): string[] =>
+      text(name)
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    switch: (name: OptionName): boolean => {
+      const value = text(name).toLowerCase();
+      if (['1', 'true', 'yes', 'on'].includes(value)) return true;
+      if (['', '0', 'false', 'no', 'off'].includes(value)) return false;
+      return refuse(name, 'true or false');
+    },
+    url: (name: OptionName): string | null => {
+      const value = optional(name);
+      if (value === null) return null;
+      const parsed = URL.canParse(value) ? new URL(value) : undefined;
+      if (parsed?.protocol === 'http:' || parsed?.protocol === 'https:') return value.replace(/\/+$/, '');
+      return refuse(name, 'an absolute http or https URL');
+    },
+    schedule: (name: OptionName): Schedule => {
+      try {
+        return parseSchedule(text(name));
+      } catch {
+        return refuse(name, "'standard', 'aspnet' or waits such as 0s,5s,1m,2h");
+      }
+    },
+    adminKey: (): string | null => {
+      const key = optional('adminKey');
+      if (key === null || /^[\x21-\x7e]{32,128}$/.test(key)) return key;
+      return refuse('adminKey', '32 to 128 printable characters without spaces');
+    },
+    logLevel: (): LogLevel => {
+      const level = LOG_LEVELS.find((known) => known === text('logLevel').toLowerCase());
+      return level ?? refuse('logLevel', `one of ${LOG_LEVELS.join(', ')}`);
+    },
+  };
+}

@@ -1,0 +1,137 @@
+/** One option of the server: its flag, variable, help and documentation all come from here. */
+export type Option = {
+  /** The flag without its dashes; the variable is `SCHOOLBELL_` and the same in capitals. */
+  readonly flag: string;
+  readonly kind: 'text' | 'number' | 'switch' | 'duration' | 'list';
+  readonly placeholder: string;
+  readonly help: string;
+  /** As an operator would write it; null where there is none or it is made at first start. */
+  readonly default: string | null;
+  /** True when the value is never written to a log. */
+  readonly secret?: boolean;
+};
+
+/** Every option there is, in the order of help and documentation. */
+export const OPTIONS = {
+  host: {
+    flag: 'host',
+    kind: 'text',
+    placeholder: '<address>',
+    help: 'Address to listen on. Put a proxy with TLS in front before you leave the loopback.',
+    default: '127.0.0.1',
+  },
+  port: {
+    flag: 'port',
+    kind: 'number',
+    placeholder: '<number>',
+    help: 'Port to listen on; 0 takes any free one.',
+    default: '8365',
+  },
+  baseUrl: {
+    flag: 'base-url',
+    kind: 'text',
+    placeholder: '<url>',
+    help: 'What Location headers and links start with, where callers see another address than this process does. Taken from the request otherwise.',
+    default: null,
+  },
+  data: {
+    flag: 'data',
+    kind: 'text',
+    placeholder: '<folder>',
+    help: 'Folder of the embedded store and of generated keys; made with mode 0700 where absent.',
+    default: './data',
+  },
+  adminKey: {
+    flag: 'admin-key',
+    kind: 'text',
+    placeholder: '<key>',
+    help: 'The admin key, 32 to 128 printable characters. Made, kept in the data folder and printed once at first start where absent.',
+    default: null,
+    secret: true,
+  },
+  encryptionKey: {
+    flag: 'encryption-key',
+    kind: 'text',
+    placeholder: '<base64>',
+    help: 'Key that registrations are encrypted with at rest: 32 bytes in base64. Several, separated by commas: the first encrypts, all decrypt. Made in the data folder where absent.',
+    default: null,
+    secret: true,
+  },
+  allowNetworks: {
+    flag: 'allow-networks',
+    kind: 'list',
+    placeholder: '<list>',
+    help: 'Networks (CIDR) and host names, each with or without a port, that webhooks may point at besides the public internet; separated by commas.',
+    default: '',
+  },
+  allowMetadata: {
+    flag: 'allow-metadata',
+    kind: 'switch',
+    placeholder: '',
+    help: 'Lets allowed networks include the metadata addresses of cloud providers. Almost never right.',
+    default: 'false',
+  },
+  retrySchedule: {
+    flag: 'retry-schedule',
+    kind: 'text',
+    placeholder: '<list>',
+    help: 'Waits before each attempt of a delivery, or the name of a profile: `standard` or `aspnet` (0s,1m,4m).',
+    default: 'standard',
+  },
+  requestTimeout: {
+    flag: 'request-timeout',
+    kind: 'duration',
+    placeholder: '<time>',
+    help: 'Time for one whole attempt, from the look-up of the name to the answer.',
+    default: '15s',
+  },
+  connectTimeout: {
+    flag: 'connect-timeout',
+    kind: 'duration',
+    placeholder: '<time>',
+    help: 'Time for connecting, TLS included.',
+    default: '5s',
+  },
+  concurrency: {
+    flag: 'concurrency',
+    kind: 'number',
+    placeholder: '<number>',
+    help: 'Requests in flight to one registration, once its answers are good.',
+    default: '8',
+  },
+  maxInFlight: {
+    flag: 'max-in-flight',
+    kind: 'number',
+    placeholder: '<number>',
+    help: 'Requests in flight over all registrations.',
+    default: '512',
+  },
+  retention: {
+    flag: 'retention',
+    kind: 'duration',
+    placeholder: '<time>',
+    help: 'How long ended deliveries and their payloads are kept.',
+    default: '30d',
+  },
+  showSecrets: {
+    flag: 'show-secrets',
+    kind: 'switch',
+    placeholder: '',
+    help: "Shows registrations' secrets in every answer, as Microsoft's code does, instead of only in the first.",
+    default: 'false',
+  },
+  logLevel: {
+    flag: 'log-level',
+    kind: 'text',
+    placeholder: '<level>',
+    help: 'One of trace, debug, info, warn, error, silent.',
+    default: 'info',
+  },
+} as const satisfies Record<string, Option>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** The environment variable of an option. */
+export function variableOf(option: Option): string {
+  return `SCHOOLBELL_${option.flag.toUpperCase().replaceAll('-', '_')}`;
+}

@@ -1,0 +1,120 @@
+import { type Registration, WILDCARD } from './registration.ts';
+
+export type Match = {
+  readonly registration: Registration;
+  /** Indices of the matching notifications; null for all of them. */
+  readonly picks: readonly number[] | null;
+};
+
+/** Registrations of one tenant by lower-case filter name, each list in order of registration id. */
+type TenantIndex = Map<string, Registration[]>;
+
+/**
+ * Which registrations get an event. Names compare ignoring case; `*` matches every action; each
+ * registration comes once, however many of its filters match. Costs as much as there are matches,
+ * however many registrations there are. Paused ones match too: their deliveries are held.
+ */
+export class MatchIndex {
+  readonly #tenants = new Map<string, TenantIndex>();
+  readonly #known = new Map<string, Registration>();
+
+  add(registration: Registration): void {
+    this.#known.set(registration.id, registration);
+    const index = this.#tenants.get(registration.tenant) ?? new Map<string, Registration[]>();
+    this.#tenants.set(registration.tenant, index);
+    for (const name of namesOf(registration)) {
+      const listed = index.get(name);
+      if (listed === undefined) index.set(name, [registration]);
+      else insert(listed, registration);
+    }
+  }
+
+  /** Takes the place of the registration with the same id. */
+  replace(registration: Registration): void {
+    this.remove(registration);
+    this.add(registration);
+  }
+
+  remove({ id }: Pick<Registration, 'id'>): void {
+    const known = this.#known.get(id);
+    if (known === undefined) return;
+    this.#known.delete(id);
+    const index = this.#tenants.get(known.tenant);
+    for (const name of namesOf(known)) {
+      const listed = index?.get(name);
+      if (listed === undefined) continue;
+      listed.splice(indexOf(listed, id), 1);
+      if (listed.length === 0) index?.delete(name);
+    }
+    if (index?.size === 0) this.#tenants.delete(known.tenant);
+  }
+
+  /** In order of registration id, which is the order of their making. */
+  match(tenant: string, actions: readonly string[]): readonly Match[] {
+    const index = this.#tenants.get(tenant);
+    if (index === undefined) return [];
+    if (actions.length === 1) return matchOne(index, actions[0] ?? '');
+    return matchMany(index, actions);
+  }
+}
+
+function matchOne(index: TenantIndex, action: string): readonly Match[] {
+  const all = index.get(WILDCARD) ?? [];
+  const named = index.get(action.toLowerCase()) ?? [];
+  if (named.length === 0) return all.map(whole);
+  if (all.length === 0) return named.map(whole);
+  const byId = new Map<string, Registration>();
+  for (const registration of all) byId.set(registration.id, registration);
+  for (const registration of named) byId.set(registration.id, registration);
+  return [...byId.values()].toSorted(byIdOrder).map(whole);
+}
+
+function matchMany(index: TenantIndex, actions: readonly string[]): readonly Match[] {
+  const picks = new Map<Registration, number[]>();
+  const everything = new Set(index.get(WILDCARD) ?? []);
+  actions.forEach((action, position) => {
+    for (const registration of index.get(action.toLowerCase()) ?? []) {
+      if (everything.has(registration)) continue;
+      const picked = picks.get(registration);
+      if (picked === undefined) picks.set(registration, [position]);
+      else picked.push(position);
+    }
+  });
+  const matches: Match[] = [...everything].map(whole);
+  for (const [registration, picked] of picks) {
+    matches.push({ registration, picks: picked.length === actions.length ? null : picked });
+  }
+  return matches.toSorted((a, b) => byIdOrder(a.registration, b.registration));
+}
+
+function whole(registration: Registration): Match {
+  return { registration, picks: null };
+}
+
+/** Lower case and each once: a registration may name a filter twice in different spellings. */
+function namesOf(registration: Registration): Set<string> {
+  return new Set(registration.filters.map((name) => name.toLowerCase()));
+}
+
+function byIdOrder(a: Registration, b: Registration): number {
+  return a.id < b.id ? -1 : Number(a.id > b.id);
+}
+
+/** New ids come last, so this is a push in all but rare cases. */
+function insert(listed: Registration[], registration: Registration): void {
+  const last = listed.at(-1);
+  if (last === undefined || last.id < registration.id) listed.push(registration);
+  else listed.splice(indexOf(listed, registration.id), 0, registration);
+}
+
+/** Where the id is, or would be. */
+function indexOf(listed: readonly Registration[], id: string): number {
+  let low = 0;
+  let high = listed.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((listed[middle]?.id ?? '') < id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,71 @@
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+
+/** A sealed text could not be opened: another key, another place, or changed bytes. */
+export class SealError extends Error {
+  override readonly name = 'SealError';
+}
+
+/** Where a sealed text belongs; it opens nowhere else. */
+export type SealPlace = { readonly tenant: string; readonly owner: string; readonly field: string };
+
+export type Sealer = {
+  /** Id of the key that seals. */
+  readonly keyId: string;
+  /** `v1.<key id>.<nonce>.<ciphertext and tag>`, AES-256-GCM. */
+  readonly seal: (text: string, place: SealPlace) => string;
+  /** Throws SealError. */
+  readonly open: (sealed: string, place: SealPlace) => string;
+  /** True when it was sealed with the first key. */
+  readonly isCurrent: (sealed: string) => boolean;
+};
+
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** The first key seals, all of them open. Each is 32 bytes; throws RangeError otherwise. */
+export function createSealer(keys: readonly Uint8Array[]): Sealer {
+  const byId = new Map(keys.map((key) => [keyIdOf(key), key]));
+  const [first] = keys;
+  if (first === undefined || keys.some((key) => key.length !== KEY_BYTES)) {
+    throw new RangeError(`an encryption key is ${KEY_BYTES} bytes`);
+  }
+  const keyId = keyIdOf(first);
+  return {
+    keyId,
+    seal: (text, place) => seal({ keyId, key: first }, text, place),
+    open: (sealed, place) => open(byId, sealed, place),
+    isCurrent: (sealed) => sealed.startsWith(`v1.${keyId}.`),
+  };
+}
+
+/** First 8 hexadecimal digits of the key's SHA-256: names a key without telling it. */
+export function keyIdOf(key: Uint8Array): string {
+  return createHash('sha256').update(key).digest('hex').slice(0, 8);
+}
+
+function seal(with_: { keyId: string; key: Uint8Array }, text: string, place: SealPlace): string {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv('aes-256-gcm', with_.key, nonce).setAAD(bindingOf(place));
+  const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+  return `v1.${with_.keyId}.${nonce.toString('base64url')}.${sealed.toString('base64url')}`;
+}
+
+function open(keys: ReadonlyMap<string, Uint8Array>, sealed: string, place: SealPlace): string {
+  const [version, keyId = '', nonce = '', text = ''] = sealed.split('.');
+  const key = keys.get(keyId);
+  if (version !== 'v1' || key === undefined) throw new SealError(`sealed with another key: ${keyId}`);
+  const bytes = Buffer.from(text, 'base64url');
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url'));
+    decipher.setAAD(bindingOf(place)).setAuthTag(bytes.subarray(-TAG_BYTES));
+    const opened = [decipher.update(bytes.subarray(0, -TAG_BYTES)), decipher.final()];
+    return Buffer.concat(opened).toString('utf8');
+  } catch (cause) {
+    throw new SealError(`${place.field} cannot be opened`, { cause });
+  }
+}
+
+function bindingOf({ tenant, owner, field }: SealPlace): Buffer {
+  return Buffer.from([tenant, owner, field].join('\u001f'));
+}

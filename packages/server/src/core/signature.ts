@@ -1,0 +1,55 @@
+import { createHmac } from 'node:crypto';
+
+/** Secrets that begin so hold base64 of the key, as Standard Webhooks has it. */
+const STANDARD_SECRET_PREFIX = 'whsec_';
+
+/**
+ * ASP.NET WebHooks' signature: `sha256=` and the HMAC-SHA256 of the body in upper-case hexadecimal;
+ * the key is the secret's UTF-8 text, whatever it looks like.
+ */
+export function msSignature(secret: string, body: Uint8Array): string {
+  return `sha256=${createHmac('sha256', secret).update(body).digest('hex').toUpperCase()}`;
+}
+
+/** Standard Webhooks' symmetric signature of `id.timestamp.body`: `v1,` and base64. */
+export function standardSignature(message: {
+  readonly secret: string;
+  readonly id: string;
+  readonly timestampSeconds: number;
+  readonly body: Uint8Array;
+}): string {
+  const hmac = createHmac('sha256', standardKey(message.secret));
+  hmac.update(`${message.id}.${message.timestampSeconds}.`).update(message.body);
+  return `v1,${hmac.digest('base64')}`;
+}
+
+/** The bytes after `whsec_` where they are base64, else the text itself. */
+function standardKey(secret: string): string | Buffer {
+  if (!secret.startsWith(STANDARD_SECRET_PREFIX)) return secret;
+  const encoded = secret.slice(STANDARD_SECRET_PREFIX.length);
+  const isBase64 = /^[A-Za-z0-9+/]+={0,2}$/.test(encoded);
+  return isBase64 ? Buffer.from(encoded, 'base64') : secret;
+}
+
+export type SignedDelivery = {
+  readonly secret: string;
+  readonly id: string;
+  /** Of this attempt, in seconds since 1970. */
+  readonly timestampSeconds: number;
+  readonly body: Uint8Array;
+  /** The registration's own headers, which come last. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+};
+
+/** Everything a delivery sends in its head but `host`, `content-length` and `connection`, in order. */
+export function deliveryHeaders(delivery: SignedDelivery): (readonly [name: string, value: string])[] {
+  const { secret, id, timestampSeconds, body, headers } = delivery;
+  return [
+    ['Content-Type', 'application/json; charset=utf-8'],
+    ['ms-signature', msSignature(secret, body)],
+    ['webhook-id', id],
+    ['webhook-timestamp', String(timestampSeconds)],
+    ['webhook-signature', standardSignature({ secret, id, timestampSeconds, body })],
+    ...headers,
+  ];
+}

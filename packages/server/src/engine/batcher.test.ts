@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Batcher } from './batcher.ts';
+
+type Gate = { readonly opened: Promise<void>; readonly open: () => void };
+
+function gate(): Gate {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { opened: promise, open: resolve };
+}
+
+test('a lone item is written at once', async () => {
+  const batcher = new Batcher<number, number>({
+    write: (items) => Promise.resolve(items.map((item) => item * 2)),
+    maxItems: 10,
+  });
+  assert.equal(await batcher.add(21), 42);
+});
+
+test('items that come while a write runs share the next one', async () => {
+  const sizes: number[] = [];
+  const first = gate();
+  const batcher = new Batcher<number, number>({
+    write: async (items) => {
+      sizes.push(items.length);
+      if (sizes.length === 1) await first.opened;
+      return items;
+    },
+    maxItems: 10,
+  });
+  const all = [batcher.add(1), batcher.add(2), batcher.add(3)];
+  first.open();
+  assert.deepEqual(await Promise.all(all), [1, 2, 3]);
+  assert.deepEqual(sizes, [1, 2]);
+});
+
+test('a batch is never larger than its limit', async () => {
+  const sizes: number[] = [];
+  const batcher = new Batcher<number, number>({
+    write: (items) => {
+      sizes.push(items.length);
+      return Promise.resolve(items);
+    },
+    maxItems: 4,
+  });
+  const results = await Promise.all(Array.from({ length: 10 }, (_, n) => batcher.add(n)));
+  assert.deepEqual(results, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  assert.equal(Math.max(...sizes), 4);
+});
+
+test('a failed write rejects its own items and the next write goes on', async () => {
+  let failing = true;
+  const batcher = new Batcher<string, string>({
+    write: (items) => (failing ? Promise.reject(new Error('disk full')) : Promise.resolve(items)),
+    maxItems: 10,
+  });
+  await assert.rejects(batcher.add('lost'), /disk full/);
+  failing = false;
+  assert.equal(await batcher.add('kept'), 'kept');
+});
+
+test('idle resolves after everything that was added is written', async () => {
+  const held = gate();
+  const batcher = new Batcher<number, number>({
+    write: async (items) => {
+      await held.opened;
+      return items;
+    },
+    maxItems: 1,
+  });
+  const both = Promise.all([batcher.add(1), batcher.add(2)]);
+  let idle = false;
+  const waiting = batcher.idle().then(() => {
+    idle = true;
+  });
+  await Promise.resolve();
+  assert.equal(idle, false);
+  held.open();
+  await both;
+  await waiting;
+  assert.equal(idle, true);
+});

@@ -1,0 +1,322 @@
+import type { Attempt } from '../core/attempt.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Delivery } from '../core/delivery.ts';
+import type { Id } from '../core/id.ts';
+import type { Breaker } from '../core/breaker.ts';
+import { MatchIndex } from '../core/match.ts';
+import { judge } from '../core/outcome.ts';
+import { type Registration, isActive } from '../core/registration.ts';
+import type { Schedule } from '../core/schedule.ts';
+import type { Egress } from '../egress/port.ts';
+import type { Backlog, Settlement, Store } from '../store/port.ts';
+import { Acceptor, type AcceptAnswer, type AcceptRequest } from './acceptor.ts';
+import { Batcher } from './batcher.ts';
+import { Claimer } from './claimer.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Lane } from './lane.ts';
+import { Mover } from './mover.ts';
+import { nextState } from './next-state.ts';
+import { sendAttempt } from './sender.ts';
+
+export type EngineOptions = {
+  readonly store: Store;
+  readonly egress: Egress;
+  readonly clock: Clock;
+  /** From 0 up to 1, for jitter. */
+  readonly random: () => number;
+  readonly schedule: Schedule;
+  /** Requests in flight over all lanes. */
+  readonly maxInFlight: number;
+  /** Requests in flight to one registration. */
+  readonly laneConcurrency: number;
+  /** Characters of payload that lanes hold in memory, over all lanes. */
+  readonly windowBytes: number;
+  /** Called after each attempt, before it is written. */
+  readonly onAttempt: (registration: Registration, delivery: Delivery, attempt: Attempt) => void;
+  /** Called when an endpoint answered 410: the registration is to be switched off. */
+  readonly onGone: (registration: Registration) => void;
+};
+
+export type RegistrationChange = {
+  readonly kind: 'added' | 'changed' | 'removed';
+  readonly registration: Registration;
+};
+
+/** Attempts that may wait for the disk before nothing new is sent. */
+const MAX_UNSETTLED = 4000;
+const MAX_SETTLEMENTS_PER_COMMIT = 2000;
+const SETTLE_AGAIN_AFTER_MS = 1000;
+const IDLE_LANES_SWEPT_EVERY_MS = 60_000;
+/** What a waiting delivery costs besides its payload. */
+const DELIVERY_OVERHEAD_BYTES = 600;
+const ORDINARY_DELIVERY_BYTES = 2000;
+
+/** Moves work between store and egress: accepts, sends, settles, claims. */
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #index: MatchIndex = new MatchIndex();
+  readonly #registrations = new Map<Id, Registration>();
+  readonly #lanes = new Map<Id, Lane>();
+  readonly #sending = new Set<Id>();
+  readonly #acceptor: Acceptor;
+  readonly #dispatcher: Dispatcher;
+  readonly #claimer: Claimer;
+  readonly #mover: Mover;
+  readonly #settler: Batcher<Settlement, boolean>;
+  #windowBytes = 0;
+  #unsettled = 0;
+  #stopping = false;
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    const { store, clock } = options;
+    const now = clock.now;
+    this.#settler = new Batcher({
+      write: (settlements) => store.settle(settlements),
+      maxItems: MAX_SETTLEMENTS_PER_COMMIT,
+    });
+    this.#dispatcher = new Dispatcher({
+      maxInFlight: options.maxInFlight,
+      now,
+      send: (registration, delivery) => sendAttempt(options, registration, delivery),
+      onAttempt: this.#onAttempt,
+      mayDispatch: () => this.#unsettled < MAX_UNSETTLED,
+      onSend: this.#onSend,
+    });
+    this.#claimer = new Claimer({
+      store,
+      now,
+      budget: () => this.#budget(),
+      onClaimed: (lane, deliveries) => this.#onClaimed(lane, deliveries),
+      onWake: (lane) => this.#dispatcher.consider(lane),
+    });
+    this.#mover = new Mover({ store, now, onResumed: (id) => this.wake(id) });
+    this.#acceptor = new Acceptor({
+      store,
+      index: this.#index,
+      now,
+      reserve: (registration, delivery) => this.#reserve(registration, delivery),
+      onCommitted: (registration, delivery, leased) =>
+        this.#onCommitted(registration, delivery, leased),
+      onDropped: (registration, delivery) => this.#onDropped(registration, delivery),
+    });
+  }
+
+  /** Requests in flight now. */
+  get inFlight(): number {
+    return this.#dispatcher.inFlight;
+  }
+
+  /** Takes over what an earlier run left: nothing that was pending is forgotten. */
+  async start(registrations: readonly Registration[]): Promise<void> {
+    for (const registration of registrations) this.#know(registration);
+    const { pending, held } = await this.#options.store.recover();
+    for (const backlog of pending) this.#takeOver(backlog);
+    for (const { tenant, registrationId } of held) this.align(tenant, registrationId);
+    this.#sweep = setInterval(() => this.#sweepIdleLanes(), IDLE_LANES_SWEPT_EVERY_MS);
+    this.#sweep.unref();
+  }
+
+  /** Resolves once the events and all of their deliveries are durable. */
+  accept(request: AcceptRequest): Promise<AcceptAnswer> {
+    return this.#acceptor.accept(request);
+  }
+
+  /**
+   * Matching, lanes and waiting deliveries follow the registration from now on. After a removal
+   * only matching stops: call `align` once the removal is durable.
+   */
+  onRegistration({ kind, registration }: RegistrationChange): void {
+    if (kind !== 'removed') return this.#know(registration);
+    this.#registrations.delete(registration.id);
+    this.#index.remove(registration);
+  }
+
+  /** Brings the stored deliveries of this registration in line with it, in the background. */
+  align(tenant: string, registrationId: Id): void {
+    const registration = this.#registrations.get(registrationId);
+    if (registration === undefined) this.#removeLane(registrationId);
+    this.#mover.follow({ tenant, id: registrationId }, registration);
+  }
+
+  /** Looks for due deliveries of this registration now. */
+  wake(registrationId: Id): void {
+    const registration = this.#registrations.get(registrationId);
+    if (registration === undefined) return;
+    const lane = this.#lane(registration);
+    lane.noteDue(this.#options.clock.now());
+    this.#claimer.consider(lane);
+  }
+
+  /** True while an attempt of this delivery is under way. */
+  isSending(id: Id): boolean {
+    return this.#sending.has(id);
+  }
+
+  /** Takes a waiting delivery out of its lane's window; the store decides what becomes of it. */
+  drop(registrationId: Id, deliveryId: Id): void {
+    const lane = this.#lanes.get(registrationId);
+    const dropped = lane?.queue.remove((delivery) => delivery.id === deliveryId);
+    if (dropped !== undefined) this.#windowBytes -= weight(dropped);
+  }
+
+  /** Finishes what is in flight, writes it down, and starts nothing new. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#sweep);
+    await Promise.all([this.#claimer.stop(), this.#dispatcher.stop(), this.#mover.stop()]);
+    await this.#acceptor.idle();
+    await this.#settler.idle();
+  }
+
+  #know(registration: Registration): void {
+    const before = this.#registrations.get(registration.id);
+    this.#registrations.set(registration.id, registration);
+    if (before === undefined) this.#index.add(registration);
+    else this.#index.replace(registration);
+    const lane = this.#lanes.get(registration.id);
+    if (lane !== undefined) lane.registration = registration;
+    if (before === undefined || isActive(before) === isActive(registration)) return;
+    if (!isActive(registration) && lane !== undefined) this.#empty(lane);
+    this.align(registration.tenant, registration.id);
+  }
+
+  #takeOver({ tenant, registrationId, nextDueAt }: Backlog): void {
+    const registration = this.#registrations.get(registrationId);
+    if (registration === undefined || !isActive(registration)) return this.align(tenant, registrationId);
+    const lane = this.#lane(registration);
+    lane.noteDue(nextDueAt);
+    this.#claimer.consider(lane);
+  }
+
+  #lane(registration: Registration): Lane {
+    let lane = this.#lanes.get(registration.id);
+    if (lane === undefined) {
+      lane = new Lane(registration, this.#options.laneConcurrency);
+      this.#lanes.set(registration.id, lane);
+    }
+    return lane;
+  }
+
+  #removeLane(registrationId: Id): void {
+    const lane = this.#lanes.get(registrationId);
+    if (lane !== undefined) this.#empty(lane);
+    this.#lanes.delete(registrationId);
+    this.#options.egress.forget(registrationId);
+  }
+
+  #empty(lane: Lane): void {
+    for (const delivery of lane.queue.drain()) this.#windowBytes -= weight(delivery);
+  }
+
+  /** How many deliveries of ordinary size memory has room for. */
+  #budget(): number {
+    const free = this.#options.windowBytes - this.#windowBytes;
+    return Math.floor(free / ORDINARY_DELIVERY_BYTES);
+  }
+
+  #reserve(registration: Registration, delivery: Delivery): boolean {
+    if (this.#stopping || this.#windowBytes > this.#options.windowBytes) return false;
+    const lane = this.#lane(registration);
+    if (lane.isBehind(this.#options.clock.now()) || lane.room() === 0) return false;
+    lane.reserved += 1;
+    this.#windowBytes += weight(delivery);
+    return true;
+  }
+
+  #onCommitted(registration: Registration, delivery: Delivery, leased: boolean): void {
+    const lane = this.#lanes.get(registration.id);
+    if (leased) this.#onDropped(registration, delivery);
+    if (lane === undefined || !isActive(lane.registration)) return;
+    if (leased) {
+      this.#enqueue(lane, delivery);
+      this.#dispatcher.consider(lane);
+    } else {
+      lane.noteDue(this.#options.clock.now());
+      this.#claimer.consider(lane);
+    }
+  }
+
+  #onDropped(registration: Registration, delivery: Delivery): void {
+    const lane = this.#lanes.get(registration.id);
+    if (lane !== undefined) lane.reserved -= 1;
+    this.#windowBytes -= weight(delivery);
+  }
+
+  #onClaimed(lane: Lane, deliveries: readonly Delivery[]): void {
+    if (!isActive(lane.registration) || this.#lanes.get(lane.id) !== lane) return;
+    for (const delivery of deliveries) {
+      if (!this.#sending.has(delivery.id)) this.#enqueue(lane, delivery);
+    }
+    this.#dispatcher.consider(lane);
+  }
+
+  #enqueue(lane: Lane, delivery: Delivery): void {
+    lane.queue.push(delivery);
+    this.#windowBytes += weight(delivery);
+  }
+
+  readonly #onSend = (_lane: Lane, delivery: Delivery): void => {
+    this.#windowBytes -= weight(delivery);
+    this.#sending.add(delivery.id);
+  };
+
+  readonly #onAttempt = (lane: Lane, delivery: Delivery, attempt: Attempt, wasProbe: boolean): void => {
+    const { clock, random, schedule } = this.#options;
+    const now = clock.now();
+    lane.learn(attempt.outcome, now, random());
+    const registration = this.#registrations.get(lane.id);
+    const next = nextState({
+      delivery,
+      outcome: attempt.outcome,
+      registration,
+      breakerOpenUntil: openUntil(lane.breaker),
+      wasProbe,
+      schedule,
+      now,
+      random: random(),
+    });
+    this.#options.onAttempt(lane.registration, delivery, attempt);
+    this.#unsettled += 1;
+    void this.#settle({ tenant: lane.tenant, deliveryId: delivery.id, attempt, next }, lane);
+    if (registration !== undefined && judge(attempt.outcome) === 'gone') this.#options.onGone(registration);
+    const probeAt = openUntil(lane.breaker);
+    if (probeAt !== null) this.#claimer.wakeAt(lane, probeAt);
+    this.#claimer.consider(lane);
+  };
+
+  /** Tries until it is written: what was sent must be on record, else it would be sent again. */
+  async #settle(settlement: Settlement, lane: Lane): Promise<void> {
+    for (;;) {
+      try {
+        await this.#settler.add(settlement);
+        break;
+      } catch {
+        if (this.#stopping) break;
+        await new Promise((resolve) => setTimeout(resolve, SETTLE_AGAIN_AFTER_MS));
+      }
+    }
+    this.#unsettled -= 1;
+    this.#sending.delete(settlement.deliveryId);
+    if (settlement.next.state === 'pending') {
+      lane.noteDue(settlement.next.dueAt);
+      this.#claimer.consider(lane);
+    }
+    if (this.#unsettled === MAX_UNSETTLED - 1) this.#dispatcher.pump();
+  }
+
+  #sweepIdleLanes(): void {
+    for (const lane of this.#lanes.values()) if (lane.isIdle()) this.#lanes.delete(lane.id);
+  }
+}
+
+function weight(delivery: Delivery): number {
+  let bytes = DELIVERY_OVERHEAD_BYTES;
+  for (const text of delivery.notifications) bytes += text.length;
+  return bytes;
+}
+
+function openUntil(breaker: Breaker): number | null {
+  return breaker.state === 'closed' ? null : breaker.until;
+}

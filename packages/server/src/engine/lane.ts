@@ -1,0 +1,86 @@
+import { CLOSED_BREAKER, type Breaker, breakerAfter, mayTry } from '../core/breaker.ts';
+import type { Delivery } from '../core/delivery.ts';
+import { type Outcome, judge } from '../core/outcome.ts';
+import { type Ramp, newRamp, rampAfter } from '../core/ramp.ts';
+import { type Registration, isActive } from '../core/registration.ts';
+import { Fifo } from './fifo.ts';
+
+/** At most this many deliveries of one lane wait in memory; the rest waits in the store. */
+export const LANE_WINDOW = 256;
+
+/** A registration's place in the engine: its queue, its concurrency, its circuit breaker. */
+export class Lane {
+  readonly tenant: string;
+  readonly id: string;
+  registration: Registration;
+  /** Leased deliveries that wait for their turn. */
+  readonly queue: Fifo<Delivery> = new Fifo();
+  inFlight = 0;
+  /** Places in the window promised to deliveries whose commit is under way. */
+  reserved = 0;
+  breaker: Breaker = CLOSED_BREAKER;
+  ramp: Ramp;
+  /** When the store next has something for this lane; Infinity when it has nothing. */
+  nextDueAt = Infinity;
+  /** Earliest due time learnt while a claim was on its way, which the claim's answer may not know. */
+  dueSinceClaim = Infinity;
+  claiming = false;
+  /** True while it waits for its turn in the fair queue. */
+  waitsForTurn = false;
+  /** The earliest moment for which the timetable will look at this lane again. */
+  wakeAt = Infinity;
+
+  constructor(registration: Registration, concurrencyLimit: number) {
+    this.tenant = registration.tenant;
+    this.id = registration.id;
+    this.registration = registration;
+    this.ramp = newRamp(concurrencyLimit);
+  }
+
+  /** True when a delivery could be sent now. */
+  isReady(now: number): boolean {
+    return (
+      this.queue.length > 0 &&
+      this.inFlight < this.ramp.concurrency &&
+      isActive(this.registration) &&
+      mayTry(this.breaker, { now, inFlight: this.inFlight })
+    );
+  }
+
+  /** How many more deliveries the window takes; none while the breaker is open but for the probe. */
+  room(): number {
+    if (!isActive(this.registration)) return 0;
+    const window = this.breaker.state === 'closed' ? LANE_WINDOW : 1;
+    return Math.max(0, window - this.queue.length - this.reserved);
+  }
+
+  /** True when older deliveries wait in the store, so that new ones queue up behind them there. */
+  isBehind(now: number): boolean {
+    return this.claiming || this.nextDueAt <= now;
+  }
+
+  /** Learns that the store has a delivery due at `at`. */
+  noteDue(at: number): void {
+    if (at < this.nextDueAt) this.nextDueAt = at;
+    if (this.claiming && at < this.dueSinceClaim) this.dueSinceClaim = at;
+  }
+
+  /** Learns from an outcome; `jitter` is a random number from 0 to 1. */
+  learn(outcome: Outcome, now: number, jitter: number): void {
+    const delivered = judge(outcome) === 'delivered';
+    this.ramp = rampAfter(this.ramp, outcome);
+    this.breaker = breakerAfter(this.breaker, { ok: delivered, now, random: jitter });
+  }
+
+  /** True when nothing would be lost by forgetting this lane. */
+  isIdle(): boolean {
+    return (
+      this.queue.length === 0 &&
+      this.inFlight === 0 &&
+      this.reserved === 0 &&
+      !this.claiming &&
+      this.nextDueAt === Infinity &&
+      this.breaker.state === 'closed'
+    );
+  }
+}

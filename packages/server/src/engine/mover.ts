@@ -1,0 +1,74 @@
+import type { Registration } from '../core/registration.ts';
+import { isActive } from '../core/registration.ts';
+import type { Move, Store } from '../store/port.ts';
+
+/** Rows moved in one transaction: small enough that commits of deliveries hardly wait. */
+const MOVE_STEP = 500;
+const RETRY_AFTER_FAILURE_MS = 1000;
+
+export type MoverOptions = {
+  readonly store: Pick<Store, 'move'>;
+  readonly now: () => number;
+  /** Called when deliveries of a registration became pending again. */
+  readonly onResumed: (registrationId: string) => void;
+};
+
+type Owner = { readonly tenant: string; readonly id: string };
+type Course = Pick<Move, 'from' | 'to' | 'reason'>;
+
+/**
+ * Brings the deliveries of a registration in line with it: held while it is paused or switched
+ * off, cancelled when it was deleted, pending when it is active. Works in small steps and one
+ * registration after another; what a stop interrupts, the next start finds and goes on with.
+ */
+export class Mover {
+  readonly #options: MoverOptions;
+  #last: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: MoverOptions) {
+    this.#options = options;
+  }
+
+  /** Deliveries follow the registration as it is now; undefined when it was deleted. */
+  follow(owner: Owner, registration: Registration | undefined): void {
+    this.#last = this.#last.then(() => this.#align(owner, registration));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#last;
+  }
+
+  async #align(owner: Owner, registration: Registration | undefined): Promise<void> {
+    if (registration === undefined) {
+      const reason = 'registration deleted';
+      await this.#moveAll(owner, { from: 'pending', to: 'cancelled', reason });
+      await this.#moveAll(owner, { from: 'held', to: 'cancelled', reason });
+    } else if (isActive(registration)) {
+      await this.#moveAll(owner, { from: 'held', to: 'pending', reason: null });
+      this.#options.onResumed(owner.id);
+    } else {
+      const reason = registration.switchedOff?.reason ?? 'registration paused';
+      await this.#moveAll(owner, { from: 'pending', to: 'held', reason });
+    }
+  }
+
+  async #moveAll(owner: Owner, course: Course): Promise<void> {
+    while (!this.#stopped) {
+      const moved = await this.#moveStep(owner, course);
+      if (moved < MOVE_STEP) return;
+    }
+  }
+
+  async #moveStep(owner: Owner, course: Course): Promise<number> {
+    try {
+      const now = this.#options.now();
+      const place = { tenant: owner.tenant, registrationId: owner.id };
+      return await this.#options.store.move({ ...place, ...course, now, limit: MOVE_STEP });
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER_FAILURE_MS));
+      return MOVE_STEP;
+    }
+  }
+}

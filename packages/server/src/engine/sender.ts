@@ -1,0 +1,57 @@
+import type { Attempt } from '../core/attempt.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Delivery } from '../core/delivery.ts';
+import { buildBody } from '../core/envelope.ts';
+import type { Registration } from '../core/registration.ts';
+import { deliveryHeaders } from '../core/signature.ts';
+import type { Egress } from '../egress/port.ts';
+
+export type SenderDeps = { readonly egress: Egress; readonly clock: Clock };
+
+/** Makes one attempt: builds and signs the body, sends it, and records what came of it. Never rejects. */
+export async function sendAttempt(
+  deps: SenderDeps,
+  registration: Registration,
+  delivery: Delivery,
+): Promise<Attempt> {
+  const number = delivery.attempts + 1;
+  const startedAt = deps.clock.now();
+  const body = buildBody({
+    id: delivery.id,
+    attempt: number,
+    properties: registration.properties,
+    notifications: delivery.notifications,
+  });
+  const headers = deliveryHeaders({
+    secret: registration.secret,
+    id: delivery.id,
+    timestampSeconds: Math.floor(startedAt / 1000),
+    body,
+    headers: registration.headers,
+  });
+  const outcome = await deps.egress.send({
+    method: 'POST',
+    uri: registration.webHookUri,
+    headers,
+    body,
+    pool: registration.id,
+  });
+  return {
+    deliveryId: delivery.id,
+    number,
+    startedAt,
+    durationMs: deps.clock.now() - startedAt,
+    outcome,
+    requestHeaders: masked(headers, registration.headers.length),
+  };
+}
+
+/** A registration's own header values may be credentials; they come last and are never recorded. */
+function masked(
+  headers: readonly (readonly [string, string])[],
+  ownHeaders: number,
+): readonly (readonly [string, string])[] {
+  if (ownHeaders === 0) return headers;
+  const firstOwn = headers.length - ownHeaders;
+  return headers.map((header, index) => (index < firstOwn ? header : [header[0], '****']));
+}
