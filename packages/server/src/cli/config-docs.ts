@@ -23,7 +23,7 @@ export function configCommand(): Command {
 
 /** The text of `docs/configuration.md`. */
 export function configurationPage(): string {
-  return `${[...INTRODUCTION, ...Object.values<Option>(OPTIONS).map(row)].join('\n')}\n`;
+  return `${[...INTRODUCTION, ...Object.values(OPTIONS).map(row)].join('\n')}\n`;
 }
 
 function row(option: Option): string {

@@ -7,7 +7,7 @@ import { welcome } from './welcome.ts';
 /** `schoolbell serve`: runs until SIGTERM or SIGINT; a second signal ends it at once. */
 export function serveCommand(): Command {
   const command = new Command('serve').description('Start the server.');
-  for (const option of Object.values<Option>(OPTIONS)) command.addOption(flagOf(option));
+  for (const option of Object.values(OPTIONS)) command.addOption(flagOf(option));
   return command.action(async (flags: Record<string, string | true | undefined>) => {
     try {
       await serve(flags);

@@ -1,6 +1,6 @@
 import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import { parseDuration } from '../core/duration.ts';
-import { OPTIONS, type Option, type OptionName, variableOf } from './options.ts';
+import { OPTIONS, type OptionName, variableOf } from './options.ts';
 
 /** What an operator set, judged and typed. */
 export type Config = {
@@ -63,12 +63,12 @@ function reader(
   env: Readonly<Record<string, string | undefined>>,
 ) {
   const optional = (name: OptionName): string | null => {
-    const option: Option = OPTIONS[name];
+    const option = OPTIONS[name];
     return flags[name] ?? env[variableOf(option)] ?? option.default;
   };
   const text = (name: OptionName): string => optional(name) ?? '';
   const refuse = (name: OptionName, wanted: string): never => {
-    const option: Option = OPTIONS[name];
+    const option = OPTIONS[name];
     const given = option.secret === true ? '' : ` It is '${text(name)}'.`;
     throw new ConfigError(`--${option.flag} (${variableOf(option)}) takes ${wanted}.${given}`);
   };

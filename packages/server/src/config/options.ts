@@ -11,8 +11,27 @@ export type Option = {
   readonly secret?: boolean;
 };
 
+/** The name an option has in code. */
+export type OptionName =
+  | 'host'
+  | 'port'
+  | 'baseUrl'
+  | 'data'
+  | 'adminKey'
+  | 'encryptionKey'
+  | 'allowNetworks'
+  | 'allowMetadata'
+  | 'retrySchedule'
+  | 'requestTimeout'
+  | 'connectTimeout'
+  | 'concurrency'
+  | 'maxInFlight'
+  | 'retention'
+  | 'showSecrets'
+  | 'logLevel';
+
 /** Every option there is, in the order of help and documentation. */
-export const OPTIONS = {
+export const OPTIONS: Readonly<Record<OptionName, Option>> = {
   host: {
     flag: 'host',
     kind: 'text',
@@ -127,9 +146,7 @@ export const OPTIONS = {
     help: 'One of trace, debug, info, warn, error, silent.',
     default: 'info',
   },
-} as const satisfies Record<string, Option>;
-
-export type OptionName = keyof typeof OPTIONS;
+};
 
 /** The environment variable of an option. */
 export function variableOf(option: Option): string {

@@ -18,7 +18,7 @@ export type Notification = { readonly text: string; readonly action: string };
 
 export const MAX_EVENTS_PER_CALL = 1000;
 export const MAX_NOTIFICATIONS_PER_EVENT = 1000;
-export const MAX_NOTIFICATION_BYTES = 256 * 1024;
+export const MAX_NOTIFICATION_BYTES: number = 256 * 1024;
 export const MAX_ACTION_LENGTH = 128;
 const MAX_IDEMPOTENCY_KEY_LENGTH = 255;
 

@@ -10,6 +10,8 @@ export type OutboundRequest = {
   readonly body: Uint8Array | null;
   /** Sockets are shared only between requests of one pool: a registration's id, or a name for a single use. */
   readonly pool: string;
+  /** Time for all of it, where it is not the usual. */
+  readonly timeoutMs?: number;
 };
 
 /**

@@ -21,14 +21,14 @@ export class Lane {
   breaker: Breaker = CLOSED_BREAKER;
   ramp: Ramp;
   /** When the store next has something for this lane; Infinity when it has nothing. */
-  nextDueAt = Infinity;
+  nextDueAt: number = Infinity;
   /** Earliest due time learnt while a claim was on its way, which the claim's answer may not know. */
-  dueSinceClaim = Infinity;
+  dueSinceClaim: number = Infinity;
   claiming = false;
   /** True while it waits for its turn in the fair queue. */
   waitsForTurn = false;
   /** The earliest moment for which the timetable will look at this lane again. */
-  wakeAt = Infinity;
+  wakeAt: number = Infinity;
 
   constructor(registration: Registration, concurrencyLimit: number) {
     this.tenant = registration.tenant;

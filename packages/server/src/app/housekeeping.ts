@@ -1,0 +1,56 @@
+import type { Clock } from '../core/clock.ts';
+import type { Store } from '../store/port.ts';
+
+const EVERY_MS = 60_000;
+/** Deliveries removed in one transaction, and the pause after it: small beside the work of a busy node. */
+const STEP = 500;
+const PAUSE_MS = 50;
+const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
+
+export type HousekeepingOptions = {
+  readonly store: Pick<Store, 'prune' | 'pruneIdempotency'>;
+  readonly clock: Clock;
+  readonly retentionMs: number;
+  readonly onError: (error: unknown) => void;
+};
+
+/** Removes what is older than the retention, in small steps, while deliveries go on. */
+export class Housekeeping {
+  readonly #options: HousekeepingOptions;
+  readonly #abort = new AbortController();
+  #running: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: HousekeepingOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.#running ??= this.#round().finally(() => {
+        this.#running = undefined;
+      });
+    }, EVERY_MS);
+    this.#timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#abort.abort();
+    await this.#running;
+  }
+
+  async #round(): Promise<void> {
+    const { store, clock, retentionMs, onError } = this.#options;
+    try {
+      await store.pruneIdempotency(clock.now() - IDEMPOTENCY_KEPT_MS);
+      while (!this.#abort.signal.aborted) {
+        const removed = await store.prune(clock.now() - retentionMs, STEP);
+        if (removed < STEP) return;
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      }
+    } catch (error) {
+      onError(error);
+    }
+  }
+}

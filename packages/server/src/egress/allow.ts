@@ -1,0 +1,77 @@
+import ipaddr from 'ipaddr.js';
+import { inNetwork, isMetadata, parseAddress, refuseAddress, unmapped } from './address.ts';
+
+/** What an operator lets registrations point at besides the public internet. */
+export type Allow = {
+  readonly networks: readonly { readonly range: [ipaddr.IPv4 | ipaddr.IPv6, number]; readonly port: number | null }[];
+  readonly names: readonly { readonly name: string; readonly port: number | null }[];
+  /** Metadata addresses inside allowed networks are let through too. */
+  readonly metadata: boolean;
+};
+
+export const ALLOW_NOTHING: Allow = { networks: [], names: [], metadata: false };
+
+/** Reads `CIDR`, `address` or `name`, each with or without `:port`. Throws RangeError with a sentence. */
+export function parseAllow(entries: readonly string[], metadata: boolean): Allow {
+  const networks: Allow['networks'][number][] = [];
+  const names: Allow['names'][number][] = [];
+  for (const entry of entries) {
+    const { place, port } = splitPort(entry);
+    const range = parseRange(place);
+    if (range !== undefined) networks.push({ range, port });
+    else if (/^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i.test(place)) {
+      names.push({ name: place.toLowerCase(), port });
+    } else {
+      throw new RangeError(`'${entry}' is not a network (10.0.0.0/8), an address or a host name, with or without :port.`);
+    }
+  }
+  return { networks, names, metadata };
+}
+
+/** True when the name itself is allowed at this port. */
+export function allowsName(allow: Allow, name: string, port: number): boolean {
+  const bare = name.toLowerCase().replace(/\.$/, '');
+  return allow.names.some((entry) => entry.name === bare && (entry.port === null || entry.port === port));
+}
+
+/** True when a connection to this address may be made; `byName` for names that are allowed themselves. */
+export function allowsAddress(
+  allow: Allow,
+  target: { readonly address: string; readonly port: number; readonly byName: boolean },
+): boolean {
+  if (refuseAddress(target.address) === undefined) return true;
+  if (isMetadata(target.address) && !allow.metadata) return false;
+  return target.byName || inAllowedNetwork(allow, target.address, target.port);
+}
+
+/** True when an operator's network holds the address at this port. */
+export function inAllowedNetwork(allow: Allow, text: string, port: number): boolean {
+  const address = parseAddress(text);
+  if (address === undefined) return false;
+  const plain = unmapped(address);
+  return allow.networks.some(
+    (entry) => (entry.port === null || entry.port === port) && inNetwork(plain, entry.range),
+  );
+}
+
+function splitPort(entry: string): { place: string; port: number | null } {
+  const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(entry);
+  if (bracketed !== null) return { place: bracketed[1] ?? '', port: toPort(bracketed[2]) };
+  const plain = /^([^:]+):(\d{1,5})$/.exec(entry);
+  if (plain !== null) return { place: plain[1] ?? '', port: toPort(plain[2]) };
+  return { place: entry, port: null };
+}
+
+function toPort(text: string | undefined): number | null {
+  return text === undefined ? null : Number(text);
+}
+
+function parseRange(place: string): [ipaddr.IPv4 | ipaddr.IPv6, number] | undefined {
+  const address = parseAddress(place);
+  if (address !== undefined) return [address, address instanceof ipaddr.IPv4 ? 32 : 128];
+  const [network = '', bits = ''] = place.split('/');
+  const parsed = parseAddress(network);
+  const most = parsed instanceof ipaddr.IPv4 ? 32 : 128;
+  if (parsed === undefined || !/^\d{1,3}$/.test(bits) || Number(bits) > most) return undefined;
+  return [parsed, Number(bits)];
+}

@@ -1,0 +1,135 @@
+import { type LookupAddress } from 'node:dns';
+import { connect as connectTcp, isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { connect as connectTls, type SecureContext, createSecureContext } from 'node:tls';
+import { type Allow, allowsAddress, allowsName } from './allow.ts';
+import { codeOf, connectOutcome, Failure } from './failure.ts';
+import { MAX_ADDRESSES, type Resolve } from './resolver.ts';
+import type { Target } from './uri.ts';
+
+export type DialOptions = {
+  readonly allow: Allow;
+  readonly resolve: Resolve;
+  /** For TCP and TLS together. */
+  readonly connectTimeoutMs: number;
+  /** Certificate authorities trusted besides the usual ones, PEM. */
+  readonly extraCa: readonly string[];
+  /** True for an address and port that this process itself listens on. */
+  readonly isOwn: (address: string, port: number) => boolean;
+};
+
+/**
+ * Opens a connection to a target. The name is looked up once, every address of the answer is
+ * judged, one bad address refuses all, and only judged addresses are dialled; the peer is checked
+ * again before the first byte is written. Rejects with Failure.
+ */
+export async function dial(target: Target, options: DialOptions): Promise<Socket> {
+  const addresses = await vettedAddresses(target, options);
+  let phase: 'connect' | 'tls' = 'connect';
+  const socket = connectTcp(tcpOptions(target, addresses));
+  socket.setNoDelay(true);
+  const timer = setTimeout(
+    () => socket.destroy(new Failure({ kind: 'timeout', phase, afterMs: options.connectTimeoutMs })),
+    options.connectTimeoutMs,
+  );
+  try {
+    await once(socket, 'connect', false);
+    checkPeer(socket, addresses);
+    if (!target.secure) return socket;
+    phase = 'tls';
+    return await handshake(socket, target, options);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function vettedAddresses(target: Target, options: DialOptions): Promise<readonly string[]> {
+  const addresses = target.isLiteral ? [target.hostname] : await lookUp(target, options.resolve);
+  const byName = !target.isLiteral && allowsName(options.allow, target.hostname, target.port);
+  for (const address of addresses) {
+    if (!allowsAddress(options.allow, { address, port: target.port, byName })) {
+      throw new Failure({ kind: 'blocked', rule: 'address' });
+    }
+    if (options.isOwn(address, target.port)) throw new Failure({ kind: 'blocked', rule: 'own listener' });
+  }
+  return addresses;
+}
+
+async function lookUp(target: Target, resolve: Resolve): Promise<readonly string[]> {
+  try {
+    const addresses = await resolve(target.hostname);
+    if (addresses.length > 0) return addresses.slice(0, MAX_ADDRESSES);
+  } catch (error) {
+    throw new Failure({ kind: 'dns_error', host: target.hostname, code: codeOf(error) });
+  }
+  throw new Failure({ kind: 'dns_error', host: target.hostname, code: 'ENODATA' });
+}
+
+function tcpOptions(target: Target, addresses: readonly string[]): TcpNetConnectOpts {
+  const [first = ''] = addresses;
+  if (addresses.length === 1) return { host: first, port: target.port };
+  const found: LookupAddress[] = addresses.map((address) => ({ address, family: isIP(address) }));
+  return {
+    host: target.hostname,
+    port: target.port,
+    autoSelectFamily: true,
+    lookup: (_host, _lookup, callback) => callback(null, found),
+  };
+}
+
+function checkPeer(socket: Socket, addresses: readonly string[]): void {
+  const peer = socket.remoteAddress;
+  if (peer !== undefined && addresses.some((address) => isSameAddress(address, peer))) return;
+  throw new Failure({ kind: 'blocked', rule: 'peer' });
+}
+
+function isSameAddress(a: string, b: string): boolean {
+  return a === b || new URL(`http://${bracket(a)}`).hostname === new URL(`http://${bracket(b)}`).hostname;
+}
+
+function bracket(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
+}
+
+const contexts = new Map<string, SecureContext>();
+
+/** Sessions are never resumed, so that no ticket of one registration serves another. */
+async function handshake(socket: Socket, target: Target, options: DialOptions): Promise<Socket> {
+  const secured = connectTls({
+    socket,
+    host: target.hostname,
+    ...(target.isLiteral ? {} : { servername: target.hostname.replace(/\.$/, '') }),
+    secureContext: contextFor(options.extraCa),
+    ALPNProtocols: ['http/1.1'],
+    rejectUnauthorized: true,
+  });
+  await once(secured, 'secureConnect', true);
+  return secured;
+}
+
+function contextFor(extraCa: readonly string[]): SecureContext {
+  const key = extraCa.join('\n');
+  let context = contexts.get(key);
+  if (context === undefined) {
+    context = createSecureContext({ minVersion: 'TLSv1.2' });
+    for (const certificate of extraCa) context.context.addCACert(certificate);
+    contexts.set(key, context);
+  }
+  return context;
+}
+
+function once(socket: Socket, event: 'connect' | 'secureConnect', secure: boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => reject(new Failure(connectOutcome(error, secure)));
+    const closed = (): void => fail(Object.assign(new Error('closed'), { code: 'ECONNRESET' }));
+    socket.once('error', fail);
+    socket.once('close', closed);
+    socket.once(event, () => {
+      socket.off('error', fail);
+      socket.off('close', closed);
+      resolve();
+    });
+  });
+}

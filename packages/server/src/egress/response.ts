@@ -1,0 +1,60 @@
+import type { Outcome } from '../core/outcome.ts';
+
+export const MAX_BODY_BYTES: number = 64 * 1024;
+export const MAX_HEAD_BYTES: number = 16 * 1024;
+/** Interim answers (1xx) that are waited through. */
+export const MAX_INTERIM = 20;
+
+/** Headers as node and undici give them: lower-case names, arrays for repeated ones. */
+export type ParsedHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** Collects an answer, cut to its limits. */
+export class ResponseCollector {
+  #status = 0;
+  #headers: (readonly [string, string])[] = [];
+  #chunks: Uint8Array[] = [];
+  #size = 0;
+  #interim = 0;
+
+  /** True once the final head has arrived: from then on the status decides. */
+  get hasHead(): boolean {
+    return this.#status !== 0;
+  }
+
+  /** False when there were more interim answers than are waited through. */
+  interim(): boolean {
+    this.#interim += 1;
+    return this.#interim <= MAX_INTERIM;
+  }
+
+  head(status: number, headers: ParsedHeaders): void {
+    this.#status = status;
+    this.#headers = listHeaders(headers);
+  }
+
+  /** False when the body is longer than is kept: the rest is not wanted. */
+  data(chunk: Uint8Array): boolean {
+    const room = MAX_BODY_BYTES - this.#size;
+    this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
+    this.#size += chunk.length;
+    return this.#size <= MAX_BODY_BYTES;
+  }
+
+  outcome(truncated: boolean): Outcome {
+    const body = this.#size === 0 ? '' : Buffer.concat(this.#chunks).toString('utf8');
+    return { kind: 'response', status: this.#status, response: { headers: this.#headers, body, truncated } };
+  }
+}
+
+/** Cookies are for nobody: their names are kept, their values not. */
+function listHeaders(headers: ParsedHeaders): (readonly [string, string])[] {
+  const list: (readonly [string, string])[] = [];
+  for (const name in headers) {
+    const value = headers[name];
+    if (value === undefined) continue;
+    if (name === 'set-cookie') list.push([name, '(not kept)']);
+    else if (typeof value === 'string') list.push([name, value]);
+    else for (const each of value) list.push([name, each]);
+  }
+  return list;
+}

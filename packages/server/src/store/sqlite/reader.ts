@@ -1,0 +1,10 @@
+import { workerData } from 'node:worker_threads';
+import { openForReading } from './open.ts';
+import { logReads } from './read-log.ts';
+import { serveReads } from './worker.ts';
+
+/** The thread that reads the log, so that a long look-up holds up no commit. */
+const { path } = workerData as { path: string };
+const database = openForReading(path);
+
+serveReads(database, logReads(database));

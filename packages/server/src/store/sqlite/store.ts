@@ -1,0 +1,109 @@
+import type {
+  Acceptance,
+  DeliveryQuery,
+  EventQuery,
+  LaneRoom,
+  Move,
+  Publication,
+  Settlement,
+  Store,
+} from '../port.ts';
+import type { Filter } from '../../core/filter.ts';
+import type { ApiKey } from '../../core/key.ts';
+import type { Registration } from '../../core/registration.ts';
+import type { Tenant } from '../../core/tenant.ts';
+import { Channel } from './channel.ts';
+import type { Flat, Value } from './protocol.ts';
+import { stateCode } from './rows.ts';
+import type { FlatPublication } from './write-accept.ts';
+
+/** Opens the embedded store in a file, which is made where absent. Throws with a sentence when it cannot be used. */
+export async function openSqliteStore({ path }: { readonly path: string }): Promise<Store> {
+  const writer = new Channel(new URL('./writer.ts', import.meta.url), { path });
+  await writer.call('ready');
+  const reader = new Channel(new URL('./reader.ts', import.meta.url), { path });
+  return createStore(writer, reader);
+}
+
+function createStore(writer: Channel, reader: Channel): Store {
+  return {
+    accept: (batch: readonly Publication[]) =>
+      writer.call<readonly Acceptance[]>('accept', batch.map(flattenPublication)),
+    settle: (batch: readonly Settlement[]) => writer.call('settle', flattenSettlements(batch)),
+    claim: (lanes: readonly LaneRoom[], now: number) => writer.call('claim', lanes, now),
+    release: (deliveries) => writer.call('release', deliveries),
+    recover: () => writer.call('recover'),
+    move: (move: Move) => writer.call('move', move),
+    retry: (tenant, id, now) => writer.call('retry', tenant, id, now),
+    cancel: (tenant, id, now) => writer.call('cancel', tenant, id, now),
+
+    registrations: () => writer.call('registrations'),
+    insertRegistration: (registration: Registration) => writer.call('insertRegistration', registration),
+    updateRegistration: (registration: Registration) => writer.call('updateRegistration', registration),
+    deleteRegistration: (tenant, id) => writer.call('deleteRegistration', tenant, id),
+
+    filters: () => writer.call('filters'),
+    putFilter: (filter: Filter) => writer.call('putFilter', filter),
+    deleteFilter: (name) => writer.call('deleteFilter', name),
+
+    tenants: () => writer.call('tenants'),
+    insertTenant: (tenant: Tenant) => writer.call('insertTenant', tenant),
+    renameTenant: (id, name) => writer.call('renameTenant', id, name),
+    deleteTenant: (id) => writer.call('deleteTenant', id),
+
+    keys: () => writer.call('keys'),
+    insertKey: (key: ApiKey) => writer.call('insertKey', key),
+    deleteKey: (tenant, id) => writer.call('deleteKey', tenant, id),
+
+    deliveries: (query: DeliveryQuery) => reader.call('deliveries', query),
+    delivery: (tenant, id) => reader.call('delivery', tenant, id),
+    events: (query: EventQuery) => reader.call('events', query),
+    event: (tenant, id) => reader.call('event', tenant, id),
+    counts: () => reader.call('counts'),
+
+    prune: (before, limit) => writer.call('prune', before, limit),
+    pruneIdempotency: (before) => writer.call('pruneIdempotency', before),
+    setting: (name) => writer.call('setting', name),
+    putSetting: (name, value) => writer.call('putSetting', name, value),
+    check: () => writer.call('check'),
+    close: async () => {
+      await reader.close();
+      await writer.close();
+    },
+  };
+}
+
+function flattenPublication({ events, idempotency }: Publication): FlatPublication {
+  const flatEvents: Value[] = [];
+  const deliveries: Value[] = [];
+  for (const event of events) {
+    const { tenant, id, acceptedAt, occurredAt, payload } = event;
+    const actions = JSON.stringify(event.actions);
+    flatEvents.push(tenant, id, acceptedAt, occurredAt, actions, payload, event.deliveries.length, acceptedAt);
+    for (const made of event.deliveries) {
+      const picks = made.picks === null ? null : JSON.stringify(made.picks);
+      deliveries.push(made.id, made.registrationId, stateCode(made.state), Number(made.leased), picks);
+    }
+  }
+  return { events: flatEvents, deliveries, idempotency: flattenIdempotency(idempotency) };
+}
+
+function flattenIdempotency(idempotency: Publication['idempotency']): Flat | null {
+  if (idempotency === null) return null;
+  const { tenant, key, hash, answer, at } = idempotency;
+  return [tenant, key, hash, answer, at];
+}
+
+function flattenSettlements(batch: readonly Settlement[]): Flat {
+  const rows: Value[] = [];
+  for (const { tenant, deliveryId, attempt, next } of batch) {
+    const { number, startedAt, durationMs, outcome, requestHeaders } = attempt;
+    rows.push(tenant, deliveryId, number, startedAt, durationMs, JSON.stringify({ outcome, requestHeaders }));
+    if (next.state === 'pending') rows.push(0, next.step, next.dueAt, null, null);
+    else {
+      const ended = next.state === 'held' ? null : startedAt + durationMs;
+      rows.push(stateCode(next.state), null, null, ended, next.reason);
+    }
+  }
+  return rows;
+}

@@ -1,0 +1,88 @@
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import type { DatabaseSync } from 'node:sqlite';
+import type { Answer, Methods, Request, WorkerError } from './protocol.ts';
+
+/** Requests that share one transaction at most. */
+const MAX_GROUP = 64;
+
+/** Answers requests one by one: for reads, which need no transaction of their own. */
+export function serveReads(database: DatabaseSync, methods: Methods): void {
+  serve(database, (group) => group.map((request) => answer(methods, request)));
+}
+
+/**
+ * Answers requests in groups: everything that has come by now shares one transaction and one wait
+ * for the disk. When that transaction fails, each request gets one of its own, so that only the
+ * one at fault is refused.
+ */
+export function serveWrites(database: DatabaseSync, methods: Methods): void {
+  serve(database, (group) => {
+    const together = transaction(database, () => group.map((request) => answer(methods, request)));
+    const allFine = together.ok && together.value.every((each) => each.ok);
+    if (allFine || (together.ok && group.length === 1)) return together.value;
+    return group.map((request) => alone(database, methods, request));
+  });
+}
+
+function alone(database: DatabaseSync, methods: Methods, request: Request): Answer {
+  const result = transaction(database, () => [answer(methods, request)]);
+  if (!result.ok) return { id: request.id, ok: false, error: result.error };
+  return result.value[0] ?? { id: request.id, ok: false, error: toWorkerError(undefined) };
+}
+
+type Result = { ok: true; value: Answer[] } | { ok: false; error: WorkerError };
+
+/** Commits when every answer is fine, else leaves no trace. */
+function transaction(database: DatabaseSync, work: () => Answer[]): Result {
+  try {
+    database.exec('begin immediate');
+    const value = work();
+    database.exec(value.every((each) => each.ok) ? 'commit' : 'rollback');
+    return { ok: true, value };
+  } catch (error) {
+    if (database.isTransaction) database.exec('rollback');
+    return { ok: false, error: toWorkerError(error) };
+  }
+}
+
+function serve(database: DatabaseSync, work: (group: Request[]) => Answer[]): void {
+  const port = parentPort;
+  if (port === null) throw new Error('this module runs in a worker thread');
+  port.on('message', (first: Request) => {
+    for (let group = drain(first); group.length > 0; group = drain(undefined)) {
+      const closing = group.find((request) => request.method === 'close');
+      const rest = group.filter((request) => request !== closing);
+      if (rest.length > 0) port.postMessage(work(rest));
+      if (closing === undefined) continue;
+      database.close();
+      port.postMessage([{ id: closing.id, ok: true, value: null } satisfies Answer]);
+      port.close();
+      return;
+    }
+  });
+  function drain(first: Request | undefined): Request[] {
+    const group: Request[] = first === undefined ? [] : [first];
+    while (group.length < MAX_GROUP && port !== null) {
+      const received = receiveMessageOnPort(port);
+      if (received === undefined) break;
+      group.push(received.message as Request);
+    }
+    return group;
+  }
+}
+
+function answer(methods: Methods, { id, method, args }: Request): Answer {
+  try {
+    const run = methods[method];
+    if (run === undefined) throw new Error(`the store has no function ${method}`);
+    return { id, ok: true, value: run(...(args as never[])) };
+  } catch (error) {
+    return { id, ok: false, error: toWorkerError(error) };
+  }
+}
+
+function toWorkerError(error: unknown): WorkerError {
+  if (!(error instanceof Error)) return { message: String(error), sqliteCode: null };
+  const code = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : null;
+  return { message: error.message, sqliteCode: code };
+}

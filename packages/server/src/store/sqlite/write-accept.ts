@@ -1,0 +1,74 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Acceptance } from '../port.ts';
+import { DELIVERY_WIDTH, EVENT_WIDTH, type Flat, type Methods } from './protocol.ts';
+import { text } from './rows.ts';
+
+const INSERT_EVENT = `
+insert into events (tenant, id, accepted_at, occurred_at, actions, payload)
+values (?, ?, ?, ?, ?, ?)`;
+
+const INSERT_DELIVERY = `
+insert into deliveries (tenant, id, event_id, registration_id, state, leased, due_at, picks)
+values (?, ?, ?, ?, ?, ?, ?, ?)`;
+
+const FIND_KEY = `
+select hash, answer
+  from idempotency
+ where tenant = ?
+   and key = ?`;
+
+const INSERT_KEY = `
+insert into idempotency (tenant, key, hash, answer, at)
+values (?, ?, ?, ?, ?)`;
+
+/** One publication as it crosses to the writer. */
+export type FlatPublication = {
+  /** tenant, id, accepted at, occurred at, actions, payload, number of deliveries, due at. */
+  readonly events: Flat;
+  /** id, registration, state, leased, picks: those of the first event, then of the next. */
+  readonly deliveries: Flat;
+  /** tenant, key, hash, answer, at; or null. */
+  readonly idempotency: Flat | null;
+};
+
+/** Writes events with their deliveries. */
+export function acceptWrites(database: DatabaseSync): Methods {
+  const insertEvent = database.prepare(INSERT_EVENT);
+  const insertDelivery = database.prepare(INSERT_DELIVERY);
+  const findKey = database.prepare(FIND_KEY);
+  const insertKey = database.prepare(INSERT_KEY);
+
+  function insert({ events, deliveries }: FlatPublication): void {
+    let d = 0;
+    for (let e = 0; e < events.length; e += EVENT_WIDTH) {
+      const [tenant = null, id = null, at = null, occurred = null] = events.slice(e, e + 4);
+      const [actions = null, payload = null, count = null, dueAt = null] = events.slice(e + 4, e + 8);
+      insertEvent.run(tenant, id, at, occurred, actions, payload);
+      for (const end = d + Number(count) * DELIVERY_WIDTH; d < end; d += DELIVERY_WIDTH) {
+        const [delivery = null, registration = null, state = null, leased = null, picks = null] =
+          deliveries.slice(d, d + DELIVERY_WIDTH);
+        const due = state === 0 ? dueAt : null;
+        insertDelivery.run(tenant, delivery, id, registration, state, leased, due, picks);
+      }
+    }
+  }
+
+  function acceptOne(publication: FlatPublication): Acceptance {
+    const { idempotency } = publication;
+    if (idempotency !== null) {
+      const [tenant = null, key = null, hash = null] = idempotency;
+      const known = findKey.get(tenant, key);
+      if (known !== undefined) {
+        if (text(known, 'hash') !== hash) return { kind: 'conflict' };
+        return { kind: 'repeated', answer: text(known, 'answer') };
+      }
+      insertKey.run(...idempotency);
+    }
+    insert(publication);
+    return ACCEPTED;
+  }
+
+  return { accept: (batch: readonly FlatPublication[]) => batch.map(acceptOne) };
+}
+
+const ACCEPTED: Acceptance = { kind: 'accepted' };

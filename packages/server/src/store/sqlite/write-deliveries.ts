@@ -1,0 +1,166 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Delivery } from '../../core/delivery.ts';
+import type { LaneClaim, LaneRoom, Move, Recovery } from '../port.ts';
+import type { Methods } from './protocol.ts';
+import { integer, integerOrNull, pickNotifications, type Row, stateCode, text } from './rows.ts';
+
+const CLAIMABLE = `
+select d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks, e.payload
+  from deliveries d
+  join events e
+    on e.tenant = d.tenant
+   and e.id = d.event_id
+ where d.state = 0
+   and d.registration_id = ?
+   and d.leased = 0
+   and d.due_at <= ?
+   and d.tenant = ?
+ order by d.due_at
+ limit ?`;
+
+const LEASE = `
+update deliveries
+   set leased = ?
+ where tenant = ?
+   and id = ?
+   and state = 0`;
+
+const NEXT_DUE = `
+select min(due_at) as due_at
+  from deliveries
+ where state = 0
+   and registration_id = ?
+   and leased = 0`;
+
+/** The next registration after the given one that has deliveries of a kind: a loose index scan. */
+const NEXT_PENDING = `
+select tenant, registration_id
+  from deliveries indexed by deliveries_pending
+ where state = 0
+   and registration_id > ?
+ order by registration_id
+ limit 1`;
+
+const NEXT_HELD = `
+select tenant, registration_id
+  from deliveries indexed by deliveries_held
+ where state = 3
+   and registration_id > ?
+ order by registration_id
+ limit 1`;
+
+const UNLEASE = `
+update deliveries
+   set leased = 0
+ where state = 0
+   and registration_id = ?
+   and leased = 1`;
+
+const MOVE_PENDING = `
+update deliveries
+   set state = ?1, leased = 0, due_at = null, ended_at = ?2, reason = ?3
+ where state = 0
+   and (tenant, id) in (
+       select tenant, id
+         from deliveries
+        where state = 0
+          and registration_id = ?4
+          and tenant = ?5
+        limit ?6)`;
+
+const MOVE_HELD = `
+update deliveries
+   set state = ?1, due_at = ?2, ended_at = ?3, reason = ?4
+ where state = 3
+   and (tenant, id) in (
+       select tenant, id
+         from deliveries
+        where state = 3
+          and registration_id = ?5
+          and tenant = ?6
+        order by id
+        limit ?7)`;
+
+const RETRY = `
+update deliveries
+   set state = 0, leased = 0, step = 0, due_at = ?, ended_at = null, reason = null
+ where tenant = ?
+   and id = ?
+   and (state <> 0 or leased = 0)`;
+
+const CANCEL = `
+update deliveries
+   set state = 4, leased = 0, due_at = null, ended_at = ?, reason = 'cancelled by hand'
+ where tenant = ?
+   and id = ?
+   and state in (0, 3)`;
+
+/** Leases, moves and the changes that people make. */
+export function deliveryWrites(database: DatabaseSync): Methods {
+  const claimable = database.prepare(CLAIMABLE);
+  const lease = database.prepare(LEASE);
+  const nextDue = database.prepare(NEXT_DUE);
+  const movePending = database.prepare(MOVE_PENDING);
+  const moveHeld = database.prepare(MOVE_HELD);
+  const retry = database.prepare(RETRY);
+  const cancel = database.prepare(CANCEL);
+
+  function claimOne({ tenant, registrationId, room }: LaneRoom, now: number): LaneClaim {
+    const deliveries = claimable.all(registrationId, now, tenant, room).map(toDelivery);
+    for (const { id } of deliveries) lease.run(1, tenant, id);
+    const next = nextDue.get(registrationId);
+    return { deliveries, nextDueAt: next === undefined ? null : integerOrNull(next, 'due_at') };
+  }
+
+  function move({ tenant, registrationId, from, to, reason, now, limit }: Move): number {
+    const ended = to === 'cancelled' ? now : null;
+    if (from === 'pending') {
+      return Number(movePending.run(stateCode(to), ended, reason, registrationId, tenant, limit).changes);
+    }
+    const due = to === 'pending' ? now : null;
+    return Number(moveHeld.run(stateCode(to), due, ended, reason, registrationId, tenant, limit).changes);
+  }
+
+  return {
+    claim: (lanes: readonly LaneRoom[], now: number) => lanes.map((lane) => claimOne(lane, now)),
+    release: (deliveries: readonly { readonly tenant: string; readonly id: string }[]) => {
+      for (const { tenant, id } of deliveries) lease.run(0, tenant, id);
+    },
+    recover: () => recover(database),
+    move,
+    retry: (tenant: string, id: string, now: number) => retry.run(now, tenant, id).changes === 1,
+    cancel: (tenant: string, id: string, now: number) => cancel.run(now, tenant, id).changes === 1,
+  };
+}
+
+function recover(database: DatabaseSync): Recovery {
+  const unlease = database.prepare(UNLEASE);
+  const nextDue = database.prepare(NEXT_DUE);
+  const pending = owners(database, NEXT_PENDING).map((owner) => {
+    unlease.run(owner.registrationId);
+    const next = nextDue.get(owner.registrationId);
+    return { ...owner, nextDueAt: next === undefined ? 0 : integer(next, 'due_at') };
+  });
+  return { pending, held: owners(database, NEXT_HELD) };
+}
+
+function owners(database: DatabaseSync, sql: string): { tenant: string; registrationId: string }[] {
+  const next = database.prepare(sql);
+  const found: { tenant: string; registrationId: string }[] = [];
+  for (let row = next.get(''); row !== undefined; row = next.get(text(row, 'registration_id'))) {
+    found.push({ tenant: text(row, 'tenant'), registrationId: text(row, 'registration_id') });
+  }
+  return found;
+}
+
+function toDelivery(row: Row): Delivery {
+  return {
+    id: text(row, 'id'),
+    tenant: text(row, 'tenant'),
+    eventId: text(row, 'event_id'),
+    registrationId: text(row, 'registration_id'),
+    notifications: pickNotifications(row),
+    attempts: integer(row, 'attempts'),
+    step: integer(row, 'step'),
+  };
+}

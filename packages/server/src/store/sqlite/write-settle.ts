@@ -1,0 +1,53 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { type Flat, type Methods, SETTLEMENT_WIDTH } from './protocol.ts';
+
+const INSERT_ATTEMPT = `
+insert into attempts (delivery_id, number, started_at, duration_ms, record)
+select id, ?, ?, ?, ?
+  from deliveries
+ where tenant = ?
+   and id = ?`;
+
+/** What was delivered after all counts, even where it was held or cancelled meanwhile. */
+const UPDATE_DELIVERY = `
+update deliveries
+   set state = ?1,
+       leased = 0,
+       attempts = max(attempts, ?2),
+       step = coalesce(?3, step),
+       due_at = ?4,
+       ended_at = ?5,
+       reason = ?6
+ where tenant = ?7
+   and id = ?8
+   and (state = 0 or (?1 = 1 and state <> 1))`;
+
+const COUNT_ATTEMPT = `
+update deliveries
+   set attempts = max(attempts, ?)
+ where tenant = ?
+   and id = ?`;
+
+/** Records attempts and moves their deliveries on. */
+export function settleWrites(database: DatabaseSync): Methods {
+  const insertAttempt = database.prepare(INSERT_ATTEMPT);
+  const updateDelivery = database.prepare(UPDATE_DELIVERY);
+  const countAttempt = database.prepare(COUNT_ATTEMPT);
+
+  /** tenant, id, number, started at, duration, record, state, step, due at, ended at, reason. */
+  function settle(rows: Flat): boolean[] {
+    const written: boolean[] = [];
+    for (let at = 0; at < rows.length; at += SETTLEMENT_WIDTH) {
+      const [tenant = null, id = null, number = null, started = null, duration = null, record = null] =
+        rows.slice(at, at + 6);
+      const [state = null, step = null, due = null, ended = null, reason = null] = rows.slice(at + 6, at + 11);
+      insertAttempt.run(number, started, duration, record, tenant, id);
+      const { changes } = updateDelivery.run(state, number, step, due, ended, reason, tenant, id);
+      if (changes === 0) countAttempt.run(number, tenant, id);
+      written.push(changes === 1);
+    }
+    return written;
+  }
+
+  return { settle };
+}

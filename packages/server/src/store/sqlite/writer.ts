@@ -1,0 +1,22 @@
+import { workerData } from 'node:worker_threads';
+import { migrate } from './migrate.ts';
+import { lockStore, openForWriting } from './open.ts';
+import { acceptWrites } from './write-accept.ts';
+import { deliveryWrites } from './write-deliveries.ts';
+import { installationWrites } from './write-installation.ts';
+import { settleWrites } from './write-settle.ts';
+import { serveWrites } from './worker.ts';
+
+/** The thread that writes: the only one, so that its order is the order of truth. */
+const { path } = workerData as { path: string };
+const lock = lockStore(path);
+const database = openForWriting(path);
+migrate(database);
+
+serveWrites(database, {
+  ...acceptWrites(database),
+  ...settleWrites(database),
+  ...deliveryWrites(database),
+  ...installationWrites(database),
+  ready: () => lock.isOpen,
+});
