@@ -20,7 +20,7 @@ export function serveCommand(): Command {
 
 async function serve(flags: Record<string, string | true | undefined>): Promise<void> {
   const config = readConfig(textFlags(flags), process.env);
-  const running = await startSchoolbell({ config });
+  const running = await startSchoolbell(config);
   if (running.adminKeyIsNew) process.stdout.write(welcome(running));
   stopOnSignal(running);
 }

@@ -1,4 +1,4 @@
-import { type Registration, WILDCARD } from './registration.ts';
+import { type Registration, registrationKey, type RegistrationRef, WILDCARD } from './registration.ts';
 
 export type Match = {
   readonly registration: Registration;
@@ -19,7 +19,7 @@ export class MatchIndex {
   readonly #known = new Map<string, Registration>();
 
   add(registration: Registration): void {
-    this.#known.set(registration.id, registration);
+    this.#known.set(registrationKey(registration), registration);
     const index = this.#tenants.get(registration.tenant) ?? new Map<string, Registration[]>();
     this.#tenants.set(registration.tenant, index);
     for (const name of namesOf(registration)) {
@@ -35,15 +35,15 @@ export class MatchIndex {
     this.add(registration);
   }
 
-  remove({ id }: Pick<Registration, 'id'>): void {
-    const known = this.#known.get(id);
+  remove(ref: RegistrationRef): void {
+    const known = this.#known.get(registrationKey(ref));
     if (known === undefined) return;
-    this.#known.delete(id);
+    this.#known.delete(registrationKey(ref));
     const index = this.#tenants.get(known.tenant);
     for (const name of namesOf(known)) {
       const listed = index?.get(name);
       if (listed === undefined) continue;
-      listed.splice(indexOf(listed, id), 1);
+      listed.splice(indexOf(listed, ref.id), 1);
       if (listed.length === 0) index?.delete(name);
     }
     if (index?.size === 0) this.#tenants.delete(known.tenant);

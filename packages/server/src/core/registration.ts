@@ -24,6 +24,14 @@ export type Registration = {
   readonly switchedOff: SwitchedOff | null;
 };
 
+/** Which registration: ids are unique within their tenant only. */
+export type RegistrationRef = { readonly tenant: string; readonly id: Id };
+
+/** One text for both parts; tenants' ids hold no slash. */
+export function registrationKey({ tenant, id }: RegistrationRef): string {
+  return `${tenant}/${id}`;
+}
+
 /** Matches every action. */
 export const WILDCARD = '*';
 

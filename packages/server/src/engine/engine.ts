@@ -5,7 +5,7 @@ import type { Id } from '../core/id.ts';
 import type { Breaker } from '../core/breaker.ts';
 import { MatchIndex } from '../core/match.ts';
 import { judge } from '../core/outcome.ts';
-import { type Registration, isActive } from '../core/registration.ts';
+import { type Registration, isActive, registrationKey, type RegistrationRef } from '../core/registration.ts';
 import type { Schedule } from '../core/schedule.ts';
 import type { Egress } from '../egress/port.ts';
 import type { Backlog, Settlement, Store } from '../store/port.ts';
@@ -55,8 +55,8 @@ const ORDINARY_DELIVERY_BYTES = 2000;
 export class Engine {
   readonly #options: EngineOptions;
   readonly #index: MatchIndex = new MatchIndex();
-  readonly #registrations = new Map<Id, Registration>();
-  readonly #lanes = new Map<Id, Lane>();
+  readonly #registrations = new Map<string, Registration>();
+  readonly #lanes = new Map<string, Lane>();
   readonly #sending = new Set<Id>();
   readonly #acceptor: Acceptor;
   readonly #dispatcher: Dispatcher;
@@ -91,7 +91,7 @@ export class Engine {
       onClaimed: (lane, deliveries) => this.#onClaimed(lane, deliveries),
       onWake: (lane) => this.#dispatcher.consider(lane),
     });
-    this.#mover = new Mover({ store, now, onResumed: (id) => this.wake(id) });
+    this.#mover = new Mover({ store, now, onResumed: (ref) => this.wake(ref) });
     this.#acceptor = new Acceptor({
       store,
       index: this.#index,
@@ -113,7 +113,7 @@ export class Engine {
     for (const registration of registrations) this.#know(registration);
     const { pending, held } = await this.#options.store.recover();
     for (const backlog of pending) this.#takeOver(backlog);
-    for (const { tenant, registrationId } of held) this.align(tenant, registrationId);
+    for (const { tenant, registrationId: id } of held) this.align({ tenant, id });
     this.#sweep = setInterval(() => this.#sweepIdleLanes(), IDLE_LANES_SWEPT_EVERY_MS);
     this.#sweep.unref();
   }
@@ -129,20 +129,20 @@ export class Engine {
    */
   onRegistration({ kind, registration }: RegistrationChange): void {
     if (kind !== 'removed') return this.#know(registration);
-    this.#registrations.delete(registration.id);
+    this.#registrations.delete(registrationKey(registration));
     this.#index.remove(registration);
   }
 
   /** Brings the stored deliveries of this registration in line with it, in the background. */
-  align(tenant: string, registrationId: Id): void {
-    const registration = this.#registrations.get(registrationId);
-    if (registration === undefined) this.#removeLane(registrationId);
-    this.#mover.follow({ tenant, id: registrationId }, registration);
+  align(ref: RegistrationRef): void {
+    const registration = this.#registrations.get(registrationKey(ref));
+    if (registration === undefined) this.#removeLane(registrationKey(ref));
+    this.#mover.follow(ref, registration);
   }
 
   /** Looks for due deliveries of this registration now. */
-  wake(registrationId: Id): void {
-    const registration = this.#registrations.get(registrationId);
+  wake(ref: RegistrationRef): void {
+    const registration = this.#registrations.get(registrationKey(ref));
     if (registration === undefined) return;
     const lane = this.#lane(registration);
     lane.noteDue(this.#options.clock.now());
@@ -155,8 +155,8 @@ export class Engine {
   }
 
   /** Takes a waiting delivery out of its lane's window; the store decides what becomes of it. */
-  drop(registrationId: Id, deliveryId: Id): void {
-    const lane = this.#lanes.get(registrationId);
+  drop(ref: RegistrationRef, deliveryId: Id): void {
+    const lane = this.#lanes.get(registrationKey(ref));
     const dropped = lane?.queue.remove((delivery) => delivery.id === deliveryId);
     if (dropped !== undefined) this.#windowBytes -= weight(dropped);
   }
@@ -171,39 +171,39 @@ export class Engine {
   }
 
   #know(registration: Registration): void {
-    const before = this.#registrations.get(registration.id);
-    this.#registrations.set(registration.id, registration);
+    const before = this.#registrations.get(registrationKey(registration));
+    this.#registrations.set(registrationKey(registration), registration);
     if (before === undefined) this.#index.add(registration);
     else this.#index.replace(registration);
-    const lane = this.#lanes.get(registration.id);
+    const lane = this.#lanes.get(registrationKey(registration));
     if (lane !== undefined) lane.registration = registration;
     if (before === undefined || isActive(before) === isActive(registration)) return;
     if (!isActive(registration) && lane !== undefined) this.#empty(lane);
-    this.align(registration.tenant, registration.id);
+    this.align(registration);
   }
 
-  #takeOver({ tenant, registrationId, nextDueAt }: Backlog): void {
-    const registration = this.#registrations.get(registrationId);
-    if (registration === undefined || !isActive(registration)) return this.align(tenant, registrationId);
+  #takeOver({ tenant, registrationId: id, nextDueAt }: Backlog): void {
+    const registration = this.#registrations.get(registrationKey({ tenant, id }));
+    if (registration === undefined || !isActive(registration)) return this.align({ tenant, id });
     const lane = this.#lane(registration);
     lane.noteDue(nextDueAt);
     this.#claimer.consider(lane);
   }
 
   #lane(registration: Registration): Lane {
-    let lane = this.#lanes.get(registration.id);
+    let lane = this.#lanes.get(registrationKey(registration));
     if (lane === undefined) {
       lane = new Lane(registration, this.#options.laneConcurrency);
-      this.#lanes.set(registration.id, lane);
+      this.#lanes.set(lane.key, lane);
     }
     return lane;
   }
 
-  #removeLane(registrationId: Id): void {
-    const lane = this.#lanes.get(registrationId);
+  #removeLane(key: string): void {
+    const lane = this.#lanes.get(key);
     if (lane !== undefined) this.#empty(lane);
-    this.#lanes.delete(registrationId);
-    this.#options.egress.forget(registrationId);
+    this.#lanes.delete(key);
+    this.#options.egress.forget(key);
   }
 
   #empty(lane: Lane): void {
@@ -226,7 +226,7 @@ export class Engine {
   }
 
   #onCommitted(registration: Registration, delivery: Delivery, leased: boolean): void {
-    const lane = this.#lanes.get(registration.id);
+    const lane = this.#lanes.get(registrationKey(registration));
     if (leased) this.#onDropped(registration, delivery);
     if (lane === undefined || !isActive(lane.registration)) return;
     if (leased) {
@@ -239,13 +239,13 @@ export class Engine {
   }
 
   #onDropped(registration: Registration, delivery: Delivery): void {
-    const lane = this.#lanes.get(registration.id);
+    const lane = this.#lanes.get(registrationKey(registration));
     if (lane !== undefined) lane.reserved -= 1;
     this.#windowBytes -= weight(delivery);
   }
 
   #onClaimed(lane: Lane, deliveries: readonly Delivery[]): void {
-    if (!isActive(lane.registration) || this.#lanes.get(lane.id) !== lane) return;
+    if (!isActive(lane.registration) || this.#lanes.get(lane.key) !== lane) return;
     for (const delivery of deliveries) {
       if (!this.#sending.has(delivery.id)) this.#enqueue(lane, delivery);
     }
@@ -266,7 +266,7 @@ export class Engine {
     const { clock, random, schedule } = this.#options;
     const now = clock.now();
     lane.learn(attempt.outcome, now, random());
-    const registration = this.#registrations.get(lane.id);
+    const registration = this.#registrations.get(lane.key);
     const next = nextState({
       delivery,
       outcome: attempt.outcome,
@@ -307,7 +307,7 @@ export class Engine {
   }
 
   #sweepIdleLanes(): void {
-    for (const lane of this.#lanes.values()) if (lane.isIdle()) this.#lanes.delete(lane.id);
+    for (const lane of this.#lanes.values()) if (lane.isIdle()) this.#lanes.delete(lane.key);
   }
 }
 

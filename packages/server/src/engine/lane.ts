@@ -2,7 +2,7 @@ import { CLOSED_BREAKER, type Breaker, breakerAfter, mayTry } from '../core/brea
 import type { Delivery } from '../core/delivery.ts';
 import { type Outcome, judge } from '../core/outcome.ts';
 import { type Ramp, newRamp, rampAfter } from '../core/ramp.ts';
-import { type Registration, isActive } from '../core/registration.ts';
+import { type Registration, isActive, registrationKey } from '../core/registration.ts';
 import { Fifo } from './fifo.ts';
 
 /** At most this many deliveries of one lane wait in memory; the rest waits in the store. */
@@ -12,6 +12,8 @@ export const LANE_WINDOW = 256;
 export class Lane {
   readonly tenant: string;
   readonly id: string;
+  /** Tells lanes apart: ids are unique within their tenant only. */
+  readonly key: string;
   registration: Registration;
   /** Leased deliveries that wait for their turn. */
   readonly queue: Fifo<Delivery> = new Fifo();
@@ -33,6 +35,7 @@ export class Lane {
   constructor(registration: Registration, concurrencyLimit: number) {
     this.tenant = registration.tenant;
     this.id = registration.id;
+    this.key = registrationKey(registration);
     this.registration = registration;
     this.ramp = newRamp(concurrencyLimit);
   }

@@ -1,5 +1,4 @@
-import type { Registration } from '../core/registration.ts';
-import { isActive } from '../core/registration.ts';
+import { isActive, type Registration, type RegistrationRef } from '../core/registration.ts';
 import type { Move, Store } from '../store/port.ts';
 
 /** Rows moved in one transaction: small enough that commits of deliveries hardly wait. */
@@ -10,10 +9,9 @@ export type MoverOptions = {
   readonly store: Pick<Store, 'move'>;
   readonly now: () => number;
   /** Called when deliveries of a registration became pending again. */
-  readonly onResumed: (registrationId: string) => void;
+  readonly onResumed: (ref: RegistrationRef) => void;
 };
 
-type Owner = { readonly tenant: string; readonly id: string };
 type Course = Pick<Move, 'from' | 'to' | 'reason'>;
 
 /**
@@ -31,7 +29,7 @@ export class Mover {
   }
 
   /** Deliveries follow the registration as it is now; undefined when it was deleted. */
-  follow(owner: Owner, registration: Registration | undefined): void {
+  follow(owner: RegistrationRef, registration: Registration | undefined): void {
     this.#last = this.#last.then(() => this.#align(owner, registration));
   }
 
@@ -40,28 +38,28 @@ export class Mover {
     await this.#last;
   }
 
-  async #align(owner: Owner, registration: Registration | undefined): Promise<void> {
+  async #align(owner: RegistrationRef, registration: Registration | undefined): Promise<void> {
     if (registration === undefined) {
       const reason = 'registration deleted';
       await this.#moveAll(owner, { from: 'pending', to: 'cancelled', reason });
       await this.#moveAll(owner, { from: 'held', to: 'cancelled', reason });
     } else if (isActive(registration)) {
       await this.#moveAll(owner, { from: 'held', to: 'pending', reason: null });
-      this.#options.onResumed(owner.id);
+      this.#options.onResumed(owner);
     } else {
       const reason = registration.switchedOff?.reason ?? 'registration paused';
       await this.#moveAll(owner, { from: 'pending', to: 'held', reason });
     }
   }
 
-  async #moveAll(owner: Owner, course: Course): Promise<void> {
+  async #moveAll(owner: RegistrationRef, course: Course): Promise<void> {
     while (!this.#stopped) {
       const moved = await this.#moveStep(owner, course);
       if (moved < MOVE_STEP) return;
     }
   }
 
-  async #moveStep(owner: Owner, course: Course): Promise<number> {
+  async #moveStep(owner: RegistrationRef, course: Course): Promise<number> {
     try {
       const now = this.#options.now();
       const place = { tenant: owner.tenant, registrationId: owner.id };

@@ -2,7 +2,7 @@ import type { Attempt } from '../core/attempt.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { buildBody } from '../core/envelope.ts';
-import type { Registration } from '../core/registration.ts';
+import { type Registration, registrationKey } from '../core/registration.ts';
 import { deliveryHeaders } from '../core/signature.ts';
 import type { Egress } from '../egress/port.ts';
 
@@ -34,7 +34,7 @@ export async function sendAttempt(
     uri: registration.webHookUri,
     headers,
     body,
-    pool: registration.id,
+    pool: registrationKey(registration),
   });
   return {
     deliveryId: delivery.id,

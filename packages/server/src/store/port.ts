@@ -97,6 +97,8 @@ export type DeliveryRow = {
   readonly endedAt: number | null;
   /** Actions of the notifications it carries. */
   readonly actions: readonly string[];
+  /** Which notifications of the event it carries; null for all of them. */
+  readonly picks: readonly number[] | null;
 };
 
 export type DeliveryQuery = {
@@ -159,7 +161,7 @@ export interface Store {
   recover(): Promise<Recovery>;
   /** How many were moved; fewer than `limit` means none is left. */
   move(move: Move): Promise<number>;
-  /** Makes one delivery pending again and due now, whatever ended it and from the first step of the schedule; false when there is none. Not for one that is pending and leased. */
+  /** Makes one delivery pending again and due now, whatever ended it and from the first step of the schedule; false when there is none. The caller sees to it that no lane holds it. */
   retry(tenant: string, id: Id, now: number): Promise<boolean>;
   /** Cancels one pending or held delivery; false when there is none in such a state. */
   cancel(tenant: string, id: Id, now: number): Promise<boolean>;

@@ -50,6 +50,7 @@ export function toDeliveryRow(row: Row): DeliveryRow {
     dueAt: integerOrNull(row, 'due_at'),
     endedAt: integerOrNull(row, 'ended_at'),
     actions: pick(parse<string[]>(row, 'actions'), row),
+    picks: row['picks'] === null ? null : parse<number[]>(row, 'picks'),
   };
 }
 

@@ -11,10 +11,10 @@ select d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.pick
     on e.tenant = d.tenant
    and e.id = d.event_id
  where d.state = 0
+   and d.tenant = ?
    and d.registration_id = ?
    and d.leased = 0
    and d.due_at <= ?
-   and d.tenant = ?
  order by d.due_at
  limit ?`;
 
@@ -29,6 +29,7 @@ const NEXT_DUE = `
 select min(due_at) as due_at
   from deliveries
  where state = 0
+   and tenant = ?
    and registration_id = ?
    and leased = 0`;
 
@@ -37,22 +38,23 @@ const NEXT_PENDING = `
 select tenant, registration_id
   from deliveries indexed by deliveries_pending
  where state = 0
-   and registration_id > ?
- order by registration_id
+   and (tenant, registration_id) > (?, ?)
+ order by tenant, registration_id
  limit 1`;
 
 const NEXT_HELD = `
 select tenant, registration_id
   from deliveries indexed by deliveries_held
  where state = 3
-   and registration_id > ?
- order by registration_id
+   and (tenant, registration_id) > (?, ?)
+ order by tenant, registration_id
  limit 1`;
 
 const UNLEASE = `
 update deliveries
    set leased = 0
  where state = 0
+   and tenant = ?
    and registration_id = ?
    and leased = 1`;
 
@@ -85,8 +87,7 @@ const RETRY = `
 update deliveries
    set state = 0, leased = 0, step = 0, due_at = ?, ended_at = null, reason = null
  where tenant = ?
-   and id = ?
-   and (state <> 0 or leased = 0)`;
+   and id = ?`;
 
 const CANCEL = `
 update deliveries
@@ -106,9 +107,9 @@ export function deliveryWrites(database: DatabaseSync): Methods {
   const cancel = database.prepare(CANCEL);
 
   function claimOne({ tenant, registrationId, room }: LaneRoom, now: number): LaneClaim {
-    const deliveries = claimable.all(registrationId, now, tenant, room).map(toDelivery);
+    const deliveries = claimable.all(tenant, registrationId, now, room).map(toDelivery);
     for (const { id } of deliveries) lease.run(1, tenant, id);
-    const next = nextDue.get(registrationId);
+    const next = nextDue.get(tenant, registrationId);
     return { deliveries, nextDueAt: next === undefined ? null : integerOrNull(next, 'due_at') };
   }
 
@@ -137,8 +138,8 @@ function recover(database: DatabaseSync): Recovery {
   const unlease = database.prepare(UNLEASE);
   const nextDue = database.prepare(NEXT_DUE);
   const pending = owners(database, NEXT_PENDING).map((owner) => {
-    unlease.run(owner.registrationId);
-    const next = nextDue.get(owner.registrationId);
+    unlease.run(owner.tenant, owner.registrationId);
+    const next = nextDue.get(owner.tenant, owner.registrationId);
     return { ...owner, nextDueAt: next === undefined ? 0 : integer(next, 'due_at') };
   });
   return { pending, held: owners(database, NEXT_HELD) };
@@ -147,8 +148,10 @@ function recover(database: DatabaseSync): Recovery {
 function owners(database: DatabaseSync, sql: string): { tenant: string; registrationId: string }[] {
   const next = database.prepare(sql);
   const found: { tenant: string; registrationId: string }[] = [];
-  for (let row = next.get(''); row !== undefined; row = next.get(text(row, 'registration_id'))) {
-    found.push({ tenant: text(row, 'tenant'), registrationId: text(row, 'registration_id') });
+  for (let row = next.get('', ''); row !== undefined; ) {
+    const owner = { tenant: text(row, 'tenant'), registrationId: text(row, 'registration_id') };
+    found.push(owner);
+    row = next.get(owner.tenant, owner.registrationId);
   }
   return found;
 }

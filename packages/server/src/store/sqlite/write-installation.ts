@@ -141,8 +141,8 @@ select seq, tenant, id
 const OPEN_DELIVERIES = `
 select count(*) as open
   from deliveries
- where event_id = ?
-   and tenant = ?
+ where tenant = ?
+   and event_id = ?
    and (ended_at is null or ended_at >= ?)`;
 
 function pruning(database: DatabaseSync): Methods {
@@ -151,7 +151,7 @@ function pruning(database: DatabaseSync): Methods {
 
   function pruneEvent(event: Row, before: number): number {
     const [tenant, id] = [text(event, 'tenant'), text(event, 'id')];
-    const open = database.prepare(OPEN_DELIVERIES).get(id, tenant, before);
+    const open = database.prepare(OPEN_DELIVERIES).get(tenant, id, before);
     if (open === undefined || integer(open, 'open') > 0) return 0;
     run('delete from attempts where delivery_id in (select id from deliveries where event_id = ? and tenant = ?)', id, tenant);
     const { changes } = database.prepare('delete from deliveries where event_id = ? and tenant = ?').run(id, tenant);

@@ -74,11 +74,11 @@ create table deliveries (
   check ((state in (1, 2, 4)) = (ended_at is not null)),
   check (leased = 0 or state = 0)
 ) without rowid;
-create index deliveries_by_registration on deliveries (registration_id, id);
-create index deliveries_by_event on deliveries (event_id);
+create index deliveries_by_registration on deliveries (tenant, registration_id, id);
+create index deliveries_by_event on deliveries (tenant, event_id);
 -- What is claimed, what an earlier run had leased, and which registrations have work.
-create index deliveries_pending on deliveries (registration_id, leased, due_at) where state = 0;
-create index deliveries_held on deliveries (registration_id, id) where state = 3;
+create index deliveries_pending on deliveries (tenant, registration_id, leased, due_at) where state = 0;
+create index deliveries_held on deliveries (tenant, registration_id, id) where state = 3;
 
 -- record: JSON of the outcome and the request's headers.
 create table attempts (

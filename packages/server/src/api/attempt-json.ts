@@ -1,0 +1,27 @@
+import type { Attempt } from '../core/attempt.ts';
+import { explain } from '../core/explain.ts';
+
+/** One HTTP try as the API shows it: request as sent, response as received, timing, and a sentence. */
+export function attemptJson(attempt: Attempt, body: string): object {
+  const { class: outcomeClass, sentence } = explain(attempt.outcome);
+  return {
+    Number: attempt.number,
+    StartedAt: new Date(attempt.startedAt).toISOString(),
+    DurationMs: attempt.durationMs,
+    Outcome: outcomeClass,
+    Sentence: sentence,
+    Request: { Headers: headerList(attempt.requestHeaders), Body: body },
+    Response: responseJson(attempt),
+  };
+}
+
+function responseJson({ outcome }: Attempt): object | null {
+  if (outcome.kind !== 'response') return null;
+  const { headers, body, truncated } = outcome.response;
+  return { Status: outcome.status, Headers: headerList(headers), Body: body, Truncated: truncated };
+}
+
+/** A list, for names may repeat. */
+function headerList(headers: readonly (readonly [name: string, value: string])[]): object[] {
+  return headers.map(([name, value]) => ({ Name: name, Value: value }));
+}

@@ -1,0 +1,74 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AppError } from '../core/errors.ts';
+import type { Caller } from '../core/key.ts';
+import { DEFAULT_TENANT } from '../core/tenant.ts';
+import type { Library } from '../service/library.ts';
+import { FailureLimiter } from './failure-limiter.ts';
+import type { Access } from './route-deps.ts';
+
+const MAX_CREDENTIALS_LENGTH = 8192;
+
+const MAY: Readonly<Record<Exclude<Access, 'open'>, ReadonlySet<Caller['level']>>> = {
+  read: new Set(['Read only', 'Full control', 'Admin']),
+  write: new Set(['Full control', 'Admin']),
+  publish: new Set(['Publish', 'Full control', 'Admin']),
+  admin: new Set(['Admin']),
+};
+
+/**
+ * The one place that checks keys. Sets `request.caller` or throws: 401 before anything else is
+ * looked at, 429 after too many failures from one address, 403 for a key of another level.
+ */
+export function createAuthentication(
+  library: Pick<Library, 'keys' | 'tenants'>,
+): (request: FastifyRequest, reply: FastifyReply) => void {
+  const limiter = new FailureLimiter();
+  return (request, reply) => {
+    const access = request.routeOptions.config.access ?? 'admin';
+    if (access === 'open') return;
+    const key = credentialsOf(request.headers.authorization);
+    const source = `${request.ip} ${key?.slice(0, 8) ?? ''}`;
+    limiter.refuseAfterMany(source);
+    const identity = key === undefined ? undefined : library.keys.authenticate(key);
+    if (identity === undefined) {
+      if (key !== undefined) limiter.failed(source);
+      reply.header('www-authenticate', 'Basic realm="Schoolbell", charset="UTF-8"');
+      throw new AppError('unauthorized', 'Authorization has been denied for this request.');
+    }
+    const tenant = tenantOf(request, identity, library);
+    request.caller = { ...identity, tenant };
+    refuseLevel(request.caller, access);
+  };
+}
+
+/** The key of `Basic <any user>:<key>` or `Bearer <key>`; undefined when there is none to be read. */
+function credentialsOf(header: string | undefined): string | undefined {
+  if (header === undefined || header.length > MAX_CREDENTIALS_LENGTH) return undefined;
+  const [, scheme = '', value = ''] = /^([A-Za-z]+) +(\S+) *$/.exec(header) ?? [];
+  if (scheme.toLowerCase() === 'bearer') return value;
+  if (scheme.toLowerCase() !== 'basic' || !/^[A-Za-z0-9+/]+={0,2}$/.test(value)) return undefined;
+  const text = Buffer.from(value, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  if (colon < 0 || /\p{Cc}/u.test(text)) return undefined;
+  return text.slice(colon + 1);
+}
+
+/** The credential decides; only an admin names a tenant. A foreign one answers as an unknown one. */
+function tenantOf(
+  request: FastifyRequest,
+  identity: { readonly level: Caller['level']; readonly tenant?: string },
+  library: Pick<Library, 'tenants'>,
+): string {
+  const header = request.headers['schoolbell-tenant'];
+  const asked = typeof header === 'string' ? header : undefined;
+  const own = identity.tenant ?? asked ?? DEFAULT_TENANT;
+  if ((asked === undefined || asked === own) && library.tenants.get(own) !== undefined) return own;
+  if (asked === undefined && identity.level === 'Admin') return own;
+  throw new AppError('not_found', `There is no tenant '${(asked ?? own).slice(0, 64)}'.`);
+}
+
+function refuseLevel(caller: Caller, access: Exclude<Access, 'open'>): void {
+  if (MAY[access].has(caller.level)) return;
+  const needed = [...MAY[access]].join(', ');
+  throw new AppError('forbidden', `This call needs a key of level ${needed}; this key's level is ${caller.level}.`);
+}

@@ -1,0 +1,92 @@
+import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify';
+import { DELIVERY_STATES, type DeliveryState } from '../core/delivery.ts';
+import { buildBody } from '../core/envelope.ts';
+import { AppError } from '../core/errors.ts';
+import type { Library } from '../service/library.ts';
+import type { DeliveryRow } from '../store/port.ts';
+import { attemptJson } from './attempt-json.ts';
+import { docs } from './docs/operations.ts';
+import { given, limitOf, readQuery, timeOf } from './query.ts';
+import { sendJson } from './reply.ts';
+import type { RouteDeps } from './route-deps.ts';
+
+type OneRequest = FastifyRequest<{ Params: { id: string } }>;
+
+const PARAMETERS = ['registrationId', 'eventId', 'state', 'action', 'from', 'to', 'cursor', 'limit'];
+
+/** `/webhooks/deliveries`: where events went, try by try. */
+export function deliveryRoutes(deps: RouteDeps): FastifyPluginCallback {
+  const { deliveries } = deps.library;
+  return (app: FastifyInstance, _options, done) => {
+    app.get('/webhooks/deliveries', { config: { access: 'read' }, schema: docs.listDeliveries }, async (request, reply) => {
+      const query = readQuery(request, PARAMETERS);
+      const page = await deliveries.list({
+        tenant: request.caller.tenant,
+        limit: limitOf(query),
+        ...given({ registrationId: query.get('registrationid'), eventId: query.get('eventid') }),
+        ...given({ action: query.get('action'), cursor: query.get('cursor'), state: stateOf(query.get('state')) }),
+        ...given({ from: timeOf(query, 'from'), to: timeOf(query, 'to') }),
+      });
+      return sendJson(reply, 200, { Items: page.items.map(deliveryJson), Next: page.next });
+    });
+    app.get('/webhooks/deliveries/:id', { config: { access: 'read' }, schema: docs.getDelivery }, async (request: OneRequest, reply) =>
+      sendJson(reply, 200, await whole(deps.library, request.caller.tenant, request.params.id)),
+    );
+    app.post('/webhooks/deliveries/:id/retry', { config: { access: 'write' }, schema: docs.retryDelivery }, async (request: OneRequest, reply) => {
+      if (!(await deliveries.retry(request.caller.tenant, request.params.id))) throw unknown();
+      return sendJson(reply, 202, { Message: 'The delivery is sent again now, from the first step of its schedule.' });
+    });
+    app.post('/webhooks/deliveries/:id/cancel', { config: { access: 'write' }, schema: docs.cancelDelivery }, async (request: OneRequest, reply) => {
+      if (!(await deliveries.cancel(request.caller.tenant, request.params.id))) throw unknown();
+      return sendJson(reply, 200, { Message: 'The delivery is cancelled.' });
+    });
+    done();
+  };
+}
+
+/** A row of the log. */
+export function deliveryJson(row: DeliveryRow): object {
+  return {
+    Id: row.id,
+    EventId: row.eventId,
+    RegistrationId: row.registrationId,
+    State: row.state,
+    Reason: row.reason,
+    Actions: row.actions,
+    Attempts: row.attempts,
+    CreatedAt: new Date(row.createdAt).toISOString(),
+    NextAttemptAt: isoOrNull(row.dueAt),
+    EndedAt: isoOrNull(row.endedAt),
+  };
+}
+
+/** With every attempt: the bodies are built again as they were sent, from what is kept. */
+async function whole(library: Library, tenant: string, id: string): Promise<object> {
+  const found = await library.deliveries.get(tenant, id);
+  if (found === undefined) throw unknown();
+  const { row, attempts } = found;
+  const event = await library.events.get(tenant, row.eventId);
+  const properties = library.registrations.get(tenant, row.registrationId)?.properties ?? '{}';
+  const notifications = (event?.notifications ?? []).filter((_text, index) => row.picks?.includes(index) ?? true);
+  const bodyOf = (attempt: number): string =>
+    buildBody({ id: row.id, attempt, properties, notifications }).toString('utf8');
+  return {
+    ...deliveryJson(row),
+    History: attempts.map((attempt) => attemptJson(attempt, bodyOf(attempt.number))),
+  };
+}
+
+function stateOf(text: string | undefined): DeliveryState | undefined {
+  if (text === undefined) return undefined;
+  const state = DELIVERY_STATES.find((known) => known === text.toLowerCase());
+  if (state !== undefined) return state;
+  throw new AppError('bad_request', `state is one of ${DELIVERY_STATES.join(', ')}.`);
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+function unknown(): AppError {
+  return new AppError('not_found', 'There is no such delivery.');
+}

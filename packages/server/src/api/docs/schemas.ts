@@ -1,0 +1,46 @@
+import { type Static, Type } from 'typebox';
+import { LEVELS } from '../../core/key.ts';
+
+/** Bodies that are judged by their schema; the others are read by rules of their own. */
+export const NewTenant = Type.Object(
+  {
+    Id: Type.String({ pattern: '^[a-z0-9._-]{1,64}$', description: '1 to 64 of a-z 0-9 . _ -' }),
+    Name: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'Shown to people.' })),
+  },
+  { examples: [{ Id: 'northfield', Name: 'Northfield School' }] },
+);
+
+export const TenantName = Type.Object({ Name: Type.String({ minLength: 1, maxLength: 200 }) });
+
+export const NewKey = Type.Object(
+  {
+    Level: Type.Enum([...LEVELS], { description: 'What the key may do.' }),
+    Name: Type.Optional(Type.String({ maxLength: 200, description: 'Tells keys apart.' })),
+    ExpiresAt: Type.Optional(Type.Union([Type.String({ maxLength: 40 }), Type.Null()])),
+  },
+  { examples: [{ Level: 'Full control', Name: 'reporting' }] },
+);
+
+export const NewFilter = Type.Object(
+  {
+    Description: Type.String({ minLength: 1, maxLength: 1024 }),
+    Schema: Type.Optional(Type.Union([Type.Object({}), Type.Null()])),
+    Example: Type.Optional(Type.Union([Type.Object({}), Type.Null()])),
+    Subjects: Type.Optional(
+      Type.Array(
+        Type.Object({
+          Kind: Type.Enum(['learner', 'course']),
+          Path: Type.String({ pattern: String.raw`^[^.\[\]]+(\[\])?(\.[^.\[\]]+(\[\])?)*$`, maxLength: 200 }),
+        }),
+        { maxItems: 20 },
+      ),
+    ),
+  },
+  { examples: [{ Description: 'A badge was awarded.', Example: { Action: 'BadgeAwarded', Badge: 'Helper' } }] },
+);
+
+export const TestRequest = Type.Object({
+  Filter: Type.Optional(Type.String({ maxLength: 128, description: 'Whose example is sent.' })),
+});
+
+export type NewTenantBody = Static<typeof NewTenant>;

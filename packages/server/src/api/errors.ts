@@ -1,0 +1,38 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { AppError } from '../core/errors.ts';
+import type { RouteDeps } from './route-deps.ts';
+import { sendEmpty, sendJson } from './reply.ts';
+
+/** What is said about a bug: nothing but that there is one. */
+const INTERNAL_ERROR = 'An error has occurred.';
+
+/** Writes refusals in Microsoft's shape: `Message`, and `ModelState` where members are at fault. */
+export function createErrorHandler(
+  onError: RouteDeps['onError'],
+): (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => FastifyReply {
+  return (error, request, reply) => {
+    if (error instanceof AppError) return sendAppError(reply, error);
+    const status = error.statusCode ?? 500;
+    if (status >= 400 && status < 500) return sendJson(reply, status, { Message: sentenceOf(error) });
+    onError(error, request);
+    return sendJson(reply, 500, { Message: INTERNAL_ERROR });
+  };
+}
+
+function sendAppError(reply: FastifyReply, { status, message, detail }: AppError): FastifyReply {
+  if (detail.retryAfterSeconds !== undefined) reply.header('retry-after', detail.retryAfterSeconds);
+  if (detail.emptyBody === true) return sendEmpty(reply, status);
+  const modelState = detail.modelState === undefined ? {} : { ModelState: detail.modelState };
+  return sendJson(reply, status, { Message: message, ...modelState });
+}
+
+function sentenceOf(error: FastifyError): string {
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return 'The body is larger than 1 MiB.';
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return 'The body does not have the length that Content-Length says.';
+    default:
+      return 'The request cannot be read.';
+  }
+}

@@ -1,0 +1,22 @@
+import type { FastifyRequest } from 'fastify';
+import type { RouteDeps } from './route-deps.ts';
+
+/** Paths may be called under Microsoft's default prefix, too. */
+const API_PREFIX = /^\/api(?=\/|\?|$)/i;
+
+/** The path as it is routed. */
+export function withoutPrefix(url: string): string {
+  const path = url.replace(API_PREFIX, '');
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
+/** An absolute link to a path, under the prefix that the caller used. */
+export function link(deps: Pick<RouteDeps, 'baseUrl'>, request: FastifyRequest, path: string): string {
+  const prefix = API_PREFIX.test(request.originalUrl) ? '/api' : '';
+  return `${origin(deps, request)}${prefix}${path}`;
+}
+
+/** Scheme and host as the caller sees them. */
+export function origin({ baseUrl }: Pick<RouteDeps, 'baseUrl'>, request: FastifyRequest): string {
+  return baseUrl ?? `${request.protocol}://${request.host}`;
+}

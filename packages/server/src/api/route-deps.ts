@@ -1,0 +1,29 @@
+import type { FastifyRequest } from 'fastify';
+import type { Caller } from '../core/key.ts';
+import type { Library } from '../service/library.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+/** What a route may need: nothing is global. */
+export type RouteDeps = {
+  readonly library: Library;
+  /** What links begin with, for operators behind a proxy; null to take it from the request. */
+  readonly baseUrl: string | null;
+  /** Shows secrets in every answer, as Microsoft's code does. */
+  readonly showSecrets: boolean;
+  readonly metrics: Metrics;
+  /** Called for errors that are bugs or the machine's trouble. */
+  readonly onError: (error: unknown, request: FastifyRequest) => void;
+};
+
+/** Who may call a route; every route says so in its `config`. */
+export type Access = 'open' | 'read' | 'write' | 'publish' | 'admin';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who calls, once the key was checked. */
+    caller: Caller;
+  }
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+}

@@ -1,0 +1,60 @@
+import type { Clock } from '../core/clock.ts';
+import { AppError } from '../core/errors.ts';
+import type { Id } from '../core/id.ts';
+import type { RegistrationRef } from '../core/registration.ts';
+import type { DeliveryQuery, DeliveryRow, Store } from '../store/port.ts';
+import { pageCursor, readCursor } from './cursor.ts';
+import type { Deliveries, DeliveryListQuery, Page } from './library.ts';
+
+export type DeliveriesDeps = {
+  readonly store: Pick<Store, 'deliveries' | 'delivery' | 'retry' | 'cancel'>;
+  readonly clock: Clock;
+  readonly engine: {
+    readonly wake: (ref: RegistrationRef) => void;
+    readonly drop: (ref: RegistrationRef, deliveryId: Id) => void;
+    readonly isSending: (id: Id) => boolean;
+  };
+};
+
+/** The delivery log, and what people do with a delivery. */
+export function createDeliveries(deps: DeliveriesDeps): Deliveries {
+  const { store, clock, engine } = deps;
+  return {
+    list: (query) => list(deps, query),
+    get: (tenant, id) => store.delivery(tenant, id),
+    retry: async (tenant, id) => {
+      const found = await store.delivery(tenant, id);
+      if (found === undefined) return false;
+      refuseWhileSending(deps, id);
+      engine.drop(ownerOf(found.row), id);
+      await store.retry(tenant, id, clock.now());
+      engine.wake(ownerOf(found.row));
+      return true;
+    },
+    cancel: async (tenant, id) => {
+      const found = await store.delivery(tenant, id);
+      if (found === undefined) return false;
+      refuseWhileSending(deps, id);
+      engine.drop(ownerOf(found.row), id);
+      if (await store.cancel(tenant, id, clock.now())) return true;
+      throw new AppError('conflict', `The delivery ${id} has ended: it is ${found.row.state}.`);
+    },
+  };
+}
+
+function ownerOf({ tenant, registrationId }: DeliveryRow): RegistrationRef {
+  return { tenant, id: registrationId };
+}
+
+function refuseWhileSending({ engine }: DeliveriesDeps, id: Id): void {
+  if (!engine.isSending(id)) return;
+  throw new AppError('conflict', `The delivery ${id} is being sent at this moment. Try again in a few seconds.`);
+}
+
+async function list({ store }: DeliveriesDeps, query: DeliveryListQuery): Promise<Page<DeliveryRow>> {
+  const { cursor, limit, ...rest } = query;
+  const before = readCursor(cursor);
+  const asked: DeliveryQuery = { ...rest, ...(before === undefined ? {} : { before }), limit: limit + 1 };
+  const rows = await store.deliveries(asked);
+  return { items: rows.slice(0, limit), next: pageCursor(rows, limit) };
+}

@@ -1,0 +1,58 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../core/clock.ts';
+import { type Id, newId } from '../core/id.ts';
+import type { ApiKey, Level } from '../core/key.ts';
+import type { Store } from '../store/port.ts';
+import type { Keys, NewKey } from './library.ts';
+
+export type KeysDeps = {
+  readonly store: Pick<Store, 'keys' | 'insertKey' | 'deleteKey'>;
+  readonly clock: Clock;
+  readonly adminKey: string;
+};
+
+type Identity = { level: Level; tenant: string; keyId: Id } | { level: 'Admin' };
+
+/** Keys are shown once; what is kept is their SHA-256, and that is what is compared. */
+export async function createKeys(deps: KeysDeps): Promise<Keys & { forgetTenant: (tenant: string) => void }> {
+  const { store, clock } = deps;
+  const byHash = new Map((await store.keys()).map((key) => [key.hash, key]));
+  const adminDigest = digest(deps.adminKey);
+  const remove = (test: (key: ApiKey) => boolean): void => {
+    for (const key of byHash.values()) if (test(key)) byHash.delete(key.hash);
+  };
+  return {
+    list: (tenant) => [...byHash.values()].filter((key) => key.tenant === tenant),
+    create: async (tenant: string, request: NewKey) => {
+      const key = `sb_${randomBytes(32).toString('base64url')}`;
+      const id = newId(clock.now());
+      const record = { ...request, id, tenant, hash: digest(key).toString('hex'), createdAt: clock.now() };
+      await store.insertKey(record);
+      byHash.set(record.hash, record);
+      return { record, key };
+    },
+    revoke: async (tenant, id) => {
+      if (!(await store.deleteKey(tenant, id))) return false;
+      remove((key) => key.id === id && key.tenant === tenant);
+      return true;
+    },
+    forgetTenant: (tenant) => remove((key) => key.tenant === tenant),
+    authenticate: (key) => identify(key, { adminDigest, byHash, now: clock.now() }),
+  };
+}
+
+/** Look-up is by digest, so that its time tells nothing of how near a guess is. */
+function identify(
+  key: string,
+  known: { adminDigest: Buffer; byHash: ReadonlyMap<string, ApiKey>; now: number },
+): Identity | undefined {
+  const presented = digest(key);
+  if (timingSafeEqual(presented, known.adminDigest)) return { level: 'Admin' };
+  const record = known.byHash.get(presented.toString('hex'));
+  if (record === undefined || (record.expiresAt !== null && record.expiresAt <= known.now)) return undefined;
+  return { level: record.level, tenant: record.tenant, keyId: record.id };
+}
+
+function digest(key: string): Buffer {
+  return createHash('sha256').update(key).digest();
+}

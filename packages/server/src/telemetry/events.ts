@@ -1,0 +1,40 @@
+import type { Attempt } from '../core/attempt.ts';
+import { explain } from '../core/explain.ts';
+import type { Registration } from '../core/registration.ts';
+import type { Logger } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Each thing worth telling has one function, which writes its log line and counts it. */
+export type Telemetry = {
+  /** One wide line an attempt: at debug when it delivered, at info when it did not. */
+  readonly attempted: (registration: Registration, attempt: Attempt) => void;
+  readonly registered: (registration: Registration, change: 'added' | 'changed' | 'removed') => void;
+  readonly started: (server: { readonly url: string; readonly version: string }) => void;
+  readonly stopping: (reason: string) => void;
+  readonly warned: (message: string) => void;
+  readonly failed: (error: unknown, doing: string) => void;
+};
+
+export function createTelemetry(log: Logger, metrics: Metrics): Telemetry {
+  return {
+    attempted: (registration, attempt) => {
+      metrics.attempted(attempt);
+      const delivered = attempt.outcome.kind === 'response' && attempt.outcome.status < 300;
+      const level = delivered ? 'debug' : 'info';
+      if (log.isLevelEnabled(level)) log[level](attemptLine(registration, attempt), 'attempt');
+    },
+    registered: ({ tenant, id, filters, isPaused }, change) => {
+      log.info({ tenant, registration: id, filters, isPaused }, `registration ${change}`);
+    },
+    started: (server) => log.info(server, 'ready'),
+    stopping: (reason) => log.info({ reason }, 'stopping'),
+    warned: (message) => log.warn(message),
+    failed: (error, doing) => log.error({ err: error }, doing),
+  };
+}
+
+function attemptLine({ tenant, id }: Registration, attempt: Attempt): object {
+  const { class: outcome, sentence } = explain(attempt.outcome);
+  const { deliveryId: delivery, number, durationMs } = attempt;
+  return { tenant, registration: id, delivery, number, durationMs, outcome, sentence };
+}
