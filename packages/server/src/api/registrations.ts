@@ -30,7 +30,7 @@ export function registrationRoutes(deps: RouteDeps): FastifyPluginCallback {
     });
     app.post('/webhooks/registrations', { config: { access: 'write' }, schema: docs.register }, async (request, reply) => {
       const made = await registrations.register(request.caller.tenant, draftOf(request), options(deps, request));
-      reply.header('location', link(deps, request, `/webhooks/registrations/${encodeURIComponent(made.id)}`));
+      reply.header('location', link(deps, request, `/webhooks/registrations/${encodeURI(made.id)}`));
       return sendText(reply, 201, registrationJson(made, { showSecret: true }));
     });
     app.put('/webhooks/registrations/:id', { config: { access: 'write' }, schema: docs.replaceRegistration }, async (request: OneRequest, reply) => {

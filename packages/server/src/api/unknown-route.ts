@@ -6,8 +6,8 @@ import { sendEmpty, sendJson } from './reply.ts';
 type KnownRoute = { readonly pattern: RegExp; readonly method: string };
 
 /**
- * Answers calls that no route takes: 405 with `Allow` where the path is known, else 404, both with
- * Microsoft's texts. Register before the routes: it looks at each as it is added.
+ * Answers calls that no route takes: 405 where the path is known, else 404, both with Microsoft's
+ * texts. Register before the routes: it looks at each as it is added.
  */
 export function addUnknownRoute(app: FastifyInstance, deps: Pick<RouteDeps, 'baseUrl'>): void {
   const known: KnownRoute[] = [];
@@ -21,7 +21,7 @@ export function addUnknownRoute(app: FastifyInstance, deps: Pick<RouteDeps, 'bas
       const uri = `${origin(deps, request)}${request.originalUrl}`;
       return sendJson(reply, 404, { Message: `No HTTP resource was found that matches the request URI '${uri}'.` });
     }
-    reply.header('allow', [...new Set(allowed)].join(','));
+    reply.header('allow', [...new Set(allowed)].join(', '));
     if (request.method === 'HEAD') return sendEmpty(reply, 405);
     const Message = `The requested resource does not support http method '${request.method}'.`;
     return sendJson(reply, 405, { Message });

@@ -83,9 +83,14 @@ function toTarget(url: URL): Target {
     hostname,
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
     host: url.host,
-    path: url.pathname + url.search,
+    path: plainPath(url.pathname) + url.search,
     isLiteral: isIP(hostname) !== 0,
   };
+}
+
+/** Letters, digits and `-._~` need no escape (RFC 3986, 6.2.2.2), and .NET sends them without one. */
+function plainPath(path: string): string {
+  return path.replaceAll(/%(2[de]|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/gi, (escape) => decodeURIComponent(escape));
 }
 
 /** The host as written is the host as read, but for letter case and international names. */

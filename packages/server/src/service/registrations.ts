@@ -259,11 +259,17 @@ function judgeSecret(secret: string): void {
 function judgeUri(uri: string, allow: Allow): void {
   if (!/^\s*https?:/i.test(uri)) {
     throw refusal(
-      `The WebHook URI must be absolute with a scheme of either 'http' or 'https' but received '${uri.slice(0, 200)}'.`,
+      `The WebHook URI must be absolute with a scheme of either 'http' or 'https' but received '${asDotNet(uri)}'.`,
     );
   }
   const verdict = checkUri(uri, allow);
   if (!verdict.ok) throw refusal(verdict.sentence);
+}
+
+/** How .NET writes a URI of another scheme: ftp has no query there. */
+function asDotNet(uri: string): string {
+  const shown = uri.slice(0, 200);
+  return /^ftp:/i.test(shown) ? shown.replaceAll('?', '%3F') : shown;
 }
 
 function judgeSizes({ description, properties, headers }: Registration): void {
