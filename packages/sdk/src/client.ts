@@ -1,0 +1,155 @@
+import { SchoolbellError } from './errors.ts';
+import type { AnyNotification, KnownNotification } from './notification.ts';
+
+export type ClientOptions = {
+  /** Where the server answers, such as `https://bell.example`. */
+  readonly baseUrl: string;
+  /** A key of the tenant; or the admin key, with `tenant`. */
+  readonly key: string;
+  /** For the admin key only. */
+  readonly tenant?: string;
+  readonly fetch?: typeof fetch;
+};
+
+export type RegistrationRequest = {
+  readonly WebHookUri: string;
+  readonly Secret?: string;
+  readonly Description?: string;
+  readonly IsPaused?: boolean;
+  readonly Filters?: readonly string[];
+  readonly Headers?: Readonly<Record<string, string>>;
+  readonly Properties?: Readonly<Record<string, unknown>>;
+};
+
+export type Registration = Required<Omit<RegistrationRequest, 'Description'>> & {
+  readonly Id: string;
+  readonly Description: string | null;
+};
+
+export type Receipt = { readonly Id: string; readonly Deliveries: number };
+
+export type Delivery = {
+  readonly Id: string;
+  readonly EventId: string;
+  readonly RegistrationId: string;
+  readonly State: 'pending' | 'delivered' | 'exhausted' | 'held' | 'cancelled';
+  readonly Actions: readonly string[];
+  readonly Attempts: number;
+  readonly CreatedAt: string;
+  readonly NextAttemptAt: string | null;
+  readonly EndedAt: string | null;
+};
+
+export type PublishOptions = {
+  /** Repeats of a call with one key are accepted once. Made where absent, so that retries are safe. */
+  readonly idempotencyKey?: string;
+};
+
+type Notification = KnownNotification | AnyNotification;
+
+const MAX_TRIES = 5;
+const LONGEST_WAIT_MS = 30_000;
+
+/** A typed client of the HTTP API. Rejects with SchoolbellError. */
+export class SchoolbellClient {
+  readonly #options: ClientOptions;
+
+  constructor(options: ClientOptions) {
+    this.#options = { ...options, baseUrl: options.baseUrl.replace(/\/+$/, '') };
+  }
+
+  /** Publishes notifications as one event. Resolves once it is durable; waits and repeats on 429 and 503. */
+  async publish(notifications: Notification | readonly Notification[], options: PublishOptions = {}): Promise<Receipt> {
+    const body = { Notifications: [notifications].flat() };
+    return this.#publish(body, options);
+  }
+
+  /** Publishes many events in one call; one receipt each, in order. */
+  async publishAll(events: readonly Notification[], options: PublishOptions = {}): Promise<readonly Receipt[]> {
+    return this.#publish(events, options);
+  }
+
+  filters(): Promise<readonly { readonly Name: string; readonly Description: string }[]> {
+    return this.#call('GET', '/webhooks/filters');
+  }
+
+  registrations(): Promise<readonly Registration[]> {
+    return this.#call('GET', '/webhooks/registrations');
+  }
+
+  registration(id: string): Promise<Registration> {
+    return this.#call('GET', `/webhooks/registrations/${encodeURIComponent(id)}`);
+  }
+
+  /** The answer is the only one that shows the secret. */
+  register(registration: RegistrationRequest): Promise<Registration> {
+    return this.#call('POST', '/webhooks/registrations', registration);
+  }
+
+  replace(id: string, registration: RegistrationRequest): Promise<void> {
+    return this.#call('PUT', `/webhooks/registrations/${encodeURIComponent(id)}`, { Id: id, ...registration });
+  }
+
+  remove(id: string): Promise<void> {
+    return this.#call('DELETE', `/webhooks/registrations/${encodeURIComponent(id)}`);
+  }
+
+  /** Sends the example of a filter now. */
+  test(id: string, filter?: string): Promise<{ readonly Outcome: string; readonly Sentence: string }> {
+    return this.#call('POST', `/webhooks/registrations/${encodeURIComponent(id)}/test`, filter === undefined ? {} : { Filter: filter });
+  }
+
+  /** Newest first, page after page. */
+  async *deliveries(query: Readonly<Record<string, string>> = {}): AsyncGenerator<Delivery> {
+    let cursor: string | null = null;
+    do {
+      const parameters = new URLSearchParams(cursor === null ? query : { ...query, cursor });
+      const page: { Items: Delivery[]; Next: string | null } = await this.#call('GET', `/webhooks/deliveries?${parameters}`);
+      yield* page.Items;
+      cursor = page.Next;
+    } while (cursor !== null);
+  }
+
+  retry(deliveryId: string): Promise<void> {
+    return this.#call('POST', `/webhooks/deliveries/${encodeURIComponent(deliveryId)}/retry`);
+  }
+
+  async #publish<T>(body: unknown, { idempotencyKey = crypto.randomUUID() }: PublishOptions): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      const response = await this.#send('POST', '/webhooks/events', body, { 'idempotency-key': idempotencyKey });
+      const isBusy = response.status === 429 || response.status === 503;
+      if (!isBusy || attempt === MAX_TRIES) return read<T>(response);
+      await response.body?.cancel();
+      const seconds = Number(response.headers.get('retry-after') ?? attempt);
+      await new Promise((resolve) => setTimeout(resolve, Math.min(seconds * 1000, LONGEST_WAIT_MS)));
+    }
+  }
+
+  async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return read<T>(await this.#send(method, path, body, {}));
+  }
+
+  #send(method: string, path: string, body: unknown, extra: Record<string, string>): Promise<Response> {
+    const { baseUrl, key, tenant, fetch: send = fetch } = this.#options;
+    const headers = new Headers({ authorization: `Bearer ${key}`, ...extra });
+    if (tenant !== undefined) headers.set('schoolbell-tenant', tenant);
+    if (body === undefined) return send(baseUrl + path, { method, headers });
+    headers.set('content-type', 'application/json');
+    return send(baseUrl + path, { method, headers, body: JSON.stringify(body) });
+  }
+}
+
+async function read<T>(response: Response): Promise<T> {
+  const text = await response.text();
+  if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
+  const refusal = refusalOf(text);
+  throw new SchoolbellError(response.status, refusal.Message ?? `The server answered ${response.status}.`, refusal.ModelState);
+}
+
+function refusalOf(text: string): { Message?: string; ModelState?: Record<string, string[]> } {
+  try {
+    return JSON.parse(text) as { Message?: string };
+  } catch {
+    return {};
+  }
+}
