@@ -17,7 +17,7 @@ type Schema = {
 /** The text of the generated file: one type for each event of the catalogue, by its schema. */
 export function generateTypes(): string {
   const members = BUILTIN_FILTERS.map(({ name, description, schema }) => {
-    const type = typeOf((schema ?? {}) as Schema, '  ');
+    const type = typeOf(schema ?? {}, '  ');
     return `  /** ${description} */\n  readonly ${name}: ${type};`;
   });
   return `// Generated from the catalogue's schemas by tools/generate-types.ts. Do not edit.
@@ -31,8 +31,9 @@ ${members.join('\n')}
 
 function typeOf(schema: Schema, indent: string): string {
   if (schema.const !== undefined) return JSON.stringify(schema.const);
-  if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(' | ');
-  switch (schema.type) {
+  if (schema.enum !== undefined)
+    return schema.enum.map((value) => JSON.stringify(value)).join(' | ');
+  switch (schema.type ?? 'unknown') {
     case 'string':
       return 'string';
     case 'integer':
@@ -57,7 +58,8 @@ function objectOf(schema: Schema, indent: string): string {
   const inner = `${indent}  `;
   const required = new Set(schema.required);
   const members = Object.entries(schema.properties ?? {}).map(([name, member]) => {
-    const comment = member.description === undefined ? '' : `${inner}/** ${member.description} */\n`;
+    const comment =
+      member.description === undefined ? '' : `${inner}/** ${member.description} */\n`;
     return `${comment}${inner}readonly ${name}${required.has(name) ? '' : '?'}: ${typeOf(member, inner)};`;
   });
   return `{\n${members.join('\n')}\n${indent}}`;

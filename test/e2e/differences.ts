@@ -55,5 +55,6 @@ export const DIFFERENCES: Readonly<Record<string, string>> = {
   'NotifyAllAsync reaches every user with a matching, unpaused hook': 'paused',
   '20 hooks fail at once: the retry line (delay 1 s) handles only 8 at a time': 'fast-retries',
   "Microsoft's default retry delays (1 min, 4 min), 500 always": 'default-delays',
-  'no answer at all: HttpClient default timeout (100 s), then the retry delay (1 s)': 'default-delays',
+  'no answer at all: HttpClient default timeout (100 s), then the retry delay (1 s)':
+    'default-delays',
 };

@@ -14,12 +14,18 @@ export type CallCase = {
     readonly body?: string;
     readonly body_base64?: string;
   };
-  readonly response: { readonly status: number; readonly headers: HeaderLines; readonly body: string };
+  readonly response: {
+    readonly status: number;
+    readonly headers: HeaderLines;
+    readonly body: string;
+  };
   readonly requests_seen_by_webhook_uri?: readonly { readonly request_line: string }[];
 };
 
 /** `all`: fired for every tenant. A text: fired by code that has no JSON. */
-export type Fired = { readonly all: boolean; readonly notificationTexts: readonly string[] } | string;
+export type Fired =
+  | { readonly all: boolean; readonly notificationTexts: readonly string[] }
+  | string;
 
 export type NotificationCase = {
   readonly name: string;
@@ -27,6 +33,8 @@ export type NotificationCase = {
   readonly registrationTexts: readonly string[];
   readonly fired: readonly Fired[];
   readonly result?: { readonly count?: number };
+  /** When each attempt came, where that is what the case is about. */
+  readonly timeline_seconds_and_attempt?: unknown;
   /** Events fired later, where the case has some. */
   readonly afterwards?: unknown;
   readonly deliveries?: readonly {
@@ -46,7 +54,10 @@ type Recorded = {
 const text = readFileSync(new URL('./data/aspnet-webhooks.json', import.meta.url), 'utf8');
 
 /** Everything recorded that a sender answers for. */
-export const recorded: Recorded = { ...(JSON.parse(text) as Recorded), notifications: notificationCases() };
+export const recorded: Recorded = {
+  ...(JSON.parse(text) as Recorded),
+  notifications: notificationCases(),
+};
 
 function notificationCases(): readonly NotificationCase[] {
   const section = new Map(readMembers(text)).get('notifications') ?? '[]';
@@ -55,7 +66,9 @@ function notificationCases(): readonly NotificationCase[] {
     const registrations = readItems(members.get('registrations') ?? '[]');
     return {
       ...(JSON.parse(raw) as NotificationCase),
-      registrationTexts: registrations.map((each) => new Map(readMembers(each)).get('request_body') ?? ''),
+      registrationTexts: registrations.map(
+        (each) => new Map(readMembers(each)).get('request_body') ?? '',
+      ),
       fired: readItems(members.get('fired') ?? '[]').map(firedFrom),
     };
   });

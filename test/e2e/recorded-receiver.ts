@@ -36,7 +36,8 @@ export class RecordedReceiver {
 
   /** Resolves when so many POSTs have come. */
   async expectPosts(count: number): Promise<void> {
-    while (this.posts().length < count) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    while (this.posts().length < count)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   #receive(request: IncomingMessage, response: ServerResponse): void {
@@ -59,7 +60,8 @@ export class RecordedReceiver {
     this.#answered.set(url, turn + 1);
     const answer = sequence?.[Math.min(turn, sequence.length - 1)] ?? '200';
     if (answer === 'close') response.destroy();
-    else if (answer.startsWith('r')) response.writeHead(Number(answer.slice(1)), { location: '/ok-redirected' }).end();
+    else if (answer.startsWith('r'))
+      response.writeHead(Number(answer.slice(1)), { location: '/ok-redirected' }).end();
     else if (answer !== 'hang') response.writeHead(Number(answer)).end();
   }
 }
@@ -67,7 +69,8 @@ export class RecordedReceiver {
 function answerEcho(url: string, response: ServerResponse): void {
   const { pathname, searchParams } = new URL(url, 'http://receiver');
   const echo = searchParams.get('echo') ?? '';
-  const plain = (body: string, type = 'text/plain'): unknown => response.writeHead(200, { 'content-type': type }).end(body);
+  const plain = (body: string, type = 'text/plain'): unknown =>
+    response.writeHead(200, { 'content-type': type }).end(body);
   const status = /^\/echo-(\d{3})$/.exec(pathname)?.[1];
   if (pathname === '/echo-wrong') plain('nope');
   else if (pathname === '/echo-newline') plain(`${echo}\n`);
@@ -76,10 +79,12 @@ function answerEcho(url: string, response: ServerResponse): void {
   else if (pathname === '/echo-upper') plain(echo.toUpperCase());
   else if (pathname === '/echo-html') plain(echo, 'text/html');
   else if (pathname === '/echo-empty') plain('');
-  else if (pathname === '/echo-302') response.writeHead(302, { location: `/ok?echo=${echo}` }).end();
+  else if (pathname === '/echo-302')
+    response.writeHead(302, { location: `/ok?echo=${echo}` }).end();
   else if (pathname === '/echo-302-lost') response.writeHead(302, { location: '/ok' }).end();
   else if (pathname === '/echo-close') response.destroy();
   else if (status === '204') response.writeHead(204).end();
-  else if (status !== undefined) response.writeHead(Number(status), { 'content-type': 'text/plain' }).end(echo);
+  else if (status !== undefined)
+    response.writeHead(Number(status), { 'content-type': 'text/plain' }).end(echo);
   else plain(echo);
 }

@@ -59,13 +59,19 @@ export class SchoolbellClient {
   }
 
   /** Publishes notifications as one event. Resolves once it is durable; waits and repeats on 429 and 503. */
-  async publish(notifications: Notification | readonly Notification[], options: PublishOptions = {}): Promise<Receipt> {
+  async publish(
+    notifications: Notification | readonly Notification[],
+    options: PublishOptions = {},
+  ): Promise<Receipt> {
     const body = { Notifications: [notifications].flat() };
     return this.#publish(body, options);
   }
 
   /** Publishes many events in one call; one receipt each, in order. */
-  async publishAll(events: readonly Notification[], options: PublishOptions = {}): Promise<readonly Receipt[]> {
+  async publishAll(
+    events: readonly Notification[],
+    options: PublishOptions = {},
+  ): Promise<readonly Receipt[]> {
     return this.#publish(events, options);
   }
 
@@ -87,7 +93,10 @@ export class SchoolbellClient {
   }
 
   replace(id: string, registration: RegistrationRequest): Promise<void> {
-    return this.#call('PUT', `/webhooks/registrations/${encodeURIComponent(id)}`, { Id: id, ...registration });
+    return this.#call('PUT', `/webhooks/registrations/${encodeURIComponent(id)}`, {
+      Id: id,
+      ...registration,
+    });
   }
 
   remove(id: string): Promise<void> {
@@ -95,8 +104,15 @@ export class SchoolbellClient {
   }
 
   /** Sends the example of a filter now. */
-  test(id: string, filter?: string): Promise<{ readonly Outcome: string; readonly Sentence: string }> {
-    return this.#call('POST', `/webhooks/registrations/${encodeURIComponent(id)}/test`, filter === undefined ? {} : { Filter: filter });
+  test(
+    id: string,
+    filter?: string,
+  ): Promise<{ readonly Outcome: string; readonly Sentence: string }> {
+    return this.#call(
+      'POST',
+      `/webhooks/registrations/${encodeURIComponent(id)}/test`,
+      filter === undefined ? {} : { Filter: filter },
+    );
   }
 
   /** Newest first, page after page. */
@@ -104,7 +120,10 @@ export class SchoolbellClient {
     let cursor: string | null = null;
     do {
       const parameters = new URLSearchParams(cursor === null ? query : { ...query, cursor });
-      const page: { Items: Delivery[]; Next: string | null } = await this.#call('GET', `/webhooks/deliveries?${parameters}`);
+      const page: { Items: Delivery[]; Next: string | null } = await this.#call(
+        'GET',
+        `/webhooks/deliveries?${parameters.toString()}`,
+      );
       yield* page.Items;
       cursor = page.Next;
     } while (cursor !== null);
@@ -114,14 +133,21 @@ export class SchoolbellClient {
     return this.#call('POST', `/webhooks/deliveries/${encodeURIComponent(deliveryId)}/retry`);
   }
 
-  async #publish<T>(body: unknown, { idempotencyKey = crypto.randomUUID() }: PublishOptions): Promise<T> {
+  async #publish<T>(
+    body: unknown,
+    { idempotencyKey = crypto.randomUUID() }: PublishOptions,
+  ): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
-      const response = await this.#send('POST', '/webhooks/events', body, { 'idempotency-key': idempotencyKey });
+      const response = await this.#send('POST', '/webhooks/events', body, {
+        'idempotency-key': idempotencyKey,
+      });
       const isBusy = response.status === 429 || response.status === 503;
       if (!isBusy || attempt === MAX_TRIES) return read<T>(response);
       await response.body?.cancel();
       const seconds = Number(response.headers.get('retry-after') ?? attempt);
-      await new Promise((resolve) => setTimeout(resolve, Math.min(seconds * 1000, LONGEST_WAIT_MS)));
+      await new Promise((resolve) =>
+        setTimeout(resolve, Math.min(seconds * 1000, LONGEST_WAIT_MS)),
+      );
     }
   }
 
@@ -129,7 +155,12 @@ export class SchoolbellClient {
     return read<T>(await this.#send(method, path, body, {}));
   }
 
-  #send(method: string, path: string, body: unknown, extra: Record<string, string>): Promise<Response> {
+  #send(
+    method: string,
+    path: string,
+    body: unknown,
+    extra: Record<string, string>,
+  ): Promise<Response> {
     const { baseUrl, key, tenant, fetch: send = fetch } = this.#options;
     const headers = new Headers({ authorization: `Bearer ${key}`, ...extra });
     if (tenant !== undefined) headers.set('schoolbell-tenant', tenant);
@@ -143,7 +174,11 @@ async function read<T>(response: Response): Promise<T> {
   const text = await response.text();
   if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
   const refusal = refusalOf(text);
-  throw new SchoolbellError(response.status, refusal.Message ?? `The server answered ${response.status}.`, refusal.ModelState);
+  throw new SchoolbellError(
+    response.status,
+    refusal.Message ?? `The server answered ${response.status}.`,
+    refusal.ModelState,
+  );
 }
 
 function refusalOf(text: string): { Message?: string; ModelState?: Record<string, string[]> } {

@@ -26,7 +26,11 @@ export class SchoolbellError extends Error {
   /** Messages by member, where members of the request were at fault. */
   readonly modelState: Readonly<Record<string, readonly string[]>> | undefined;
 
-  constructor(status: number, message: string, modelState?: Readonly<Record<string, readonly string[]>>) {
+  constructor(
+    status: number,
+    message: string,
+    modelState?: Readonly<Record<string, readonly string[]>>,
+  ) {
     super(message);
     this.status = status;
     this.modelState = modelState;

@@ -3,7 +3,11 @@ type FastifyLike = {
   addContentTypeParser: (
     type: string,
     options: { parseAs: 'buffer' },
-    parse: (request: unknown, body: Uint8Array, done: (error: null, body: Uint8Array) => void) => void,
+    parse: (
+      request: unknown,
+      body: Uint8Array,
+      done: (error: null, body: Uint8Array) => void,
+    ) => void,
   ) => unknown;
   removeAllContentTypeParsers: () => unknown;
   route: (route: {
@@ -19,7 +23,9 @@ type FastifyRequestLike = {
   readonly body: unknown;
 };
 type FastifyReplyLike = {
-  code: (status: number) => { headers: (headers: Record<string, string>) => { send: (body: string) => unknown } };
+  code: (status: number) => {
+    headers: (headers: Record<string, string>) => { send: (body: string) => unknown };
+  };
 };
 
 /** A Fastify plugin that serves a handler at `path`; in its own scope it reads bodies as bytes. */
@@ -29,13 +35,18 @@ export function fastifyWebhook(
 ): (app: FastifyLike, options: unknown, done: () => void) => void {
   return (app, _options, done) => {
     app.removeAllContentTypeParsers();
-    app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, ready) => ready(null, body));
+    app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, ready) =>
+      ready(null, body),
+    );
     app.route({
       method: ['GET', 'POST'],
       url: path,
       handler: async (request, reply) => {
         const answer = await handler(toRequest(request));
-        return reply.code(answer.status).headers(Object.fromEntries(answer.headers)).send(await answer.text());
+        return reply
+          .code(answer.status)
+          .headers(Object.fromEntries(answer.headers))
+          .send(await answer.text());
       },
     });
     done();
@@ -47,6 +58,7 @@ function toRequest({ method, url, headers, body }: FastifyRequestLike): Request 
   for (const [name, value] of Object.entries(headers)) {
     for (const each of [value].flat()) if (each !== undefined) list.append(name, each);
   }
-  const content = method === 'GET' || !(body instanceof Uint8Array) ? {} : { body: new Uint8Array(body) };
+  const content =
+    method === 'GET' || !(body instanceof Uint8Array) ? {} : { body: new Uint8Array(body) };
   return new Request(`http://receiver${url}`, { method, headers: list, ...content });
 }

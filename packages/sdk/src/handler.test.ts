@@ -14,21 +14,34 @@ const SECRET = '12345678901234567890123456789012';
 
 type Case = {
   readonly name: string;
-  readonly request?: { readonly method: string; readonly path: string; readonly headers: [string, string][]; readonly body_base64?: string };
+  readonly request?: {
+    readonly method: string;
+    readonly path: string;
+    readonly headers: [string, string][];
+    readonly body_base64?: string;
+  };
   readonly response: { readonly status: number; readonly body: string };
 };
-const recorded = JSON.parse(readFileSync(new URL('./testdata/receiver.json', import.meta.url), 'utf8')) as readonly Case[];
+const recorded = JSON.parse(
+  readFileSync(new URL('./testdata/receiver.json', import.meta.url), 'utf8'),
+) as readonly Case[];
 
 /** Where this receiver answers otherwise than Microsoft's. */
 const OTHERWISE: Readonly<Record<string, number>> = {
   'POST application/cloudevents+json': 200,
   'POST array': 200,
+  'POST malformed JSON': 400,
   'POST null': 400,
   'POST Notifications is an object': 200,
 };
 
 function delivery(notifications: readonly object[], id = 'd1'): Request {
-  const body = JSON.stringify({ Id: id, Attempt: 2, Properties: { campus: 'north' }, Notifications: notifications });
+  const body = JSON.stringify({
+    Id: id,
+    Attempt: 2,
+    Properties: { campus: 'north' },
+    Notifications: notifications,
+  });
   const headers = { 'content-type': 'application/json', 'ms-signature': msSignature(body) };
   return new Request('http://receiver/hook', { method: 'POST', headers, body });
 }
@@ -42,10 +55,20 @@ test("answers as Microsoft's receiver does to every call that was recorded for i
   const played = recorded.filter(({ request }) => /\/custom(\?|$)/i.test(request?.path ?? ''));
   for (const { name, request, response } of played) {
     if (request === undefined) continue;
-    const body = request.body_base64 === undefined || request.method === 'GET' || request.method === 'HEAD' ? {} : { body: Buffer.from(request.body_base64, 'base64') };
-    const answer = await handler(new Request(`http://receiver${request.path}`, { method: request.method, headers: request.headers, ...body }));
+    const body =
+      request.body_base64 === undefined || request.method === 'GET' || request.method === 'HEAD'
+        ? {}
+        : { body: Buffer.from(request.body_base64, 'base64') };
+    const answer = await handler(
+      new Request(`http://receiver${request.path}`, {
+        method: request.method,
+        headers: request.headers,
+        ...body,
+      }),
+    );
     assert.equal(answer.status, OTHERWISE[name] ?? response.status, name);
-    if (request.method === 'GET' && response.status === 200) assert.equal(await answer.text(), response.body, name);
+    if (request.method === 'GET' && response.status === 200)
+      assert.equal(await answer.text(), response.body, name);
   }
   assert.ok(played.length >= 25, `${played.length} cases`);
 });
@@ -56,14 +79,20 @@ test('calls the handler of each action in order, and the other one for the rest'
     secret: SECRET,
     on: {
       CourseCompleted: ({ Course, Users }, { id, attempt, properties }) => {
-        calls.push(`${Users[0]?.Title} completed ${Course.Title} ${id} ${attempt} ${String(properties['campus'])}`);
+        calls.push(
+          `${Users[0]?.Title} completed ${Course.Title} ${id} ${attempt} ${String(properties['campus'])}`,
+        );
       },
     },
     onOther: ({ Action }) => {
       calls.push(Action);
     },
   });
-  const completed = { Action: 'CourseCompleted', Course: { Title: 'First Aid' }, Users: [{ Title: 'Ana' }] };
+  const completed = {
+    Action: 'CourseCompleted',
+    Course: { Title: 'First Aid' },
+    Users: [{ Title: 'Ana' }],
+  };
   const answer = await handler(delivery([{ Action: 'toString' }, completed]));
   assert.equal(answer.status, 200);
   assert.deepEqual(calls, ['toString', 'Ana completed First Aid d1 2 north']);
@@ -104,7 +133,10 @@ test('serves behind node:http, where a failing handler answers 500', async () =>
       throw new Error('database away');
     },
   });
-  const server = createServer((request, response) => void toNodeHandler(handler, (error) => errors.push(error))(request, response));
+  const server = createServer(
+    (request, response) =>
+      void toNodeHandler(handler, (error) => errors.push(error))(request, response),
+  );
   await over(server, async (url) => {
     assert.equal(await (await fetch(`${url}/hook?echo=token`)).text(), 'token');
     const { headers, body } = await sent(delivery([{ Action: 'X' }]));
@@ -115,11 +147,19 @@ test('serves behind node:http, where a failing handler answers 500', async () =>
 
 test('serves as a Fastify plugin', async () => {
   const actions: string[] = [];
-  const handler = createHandler({ secret: SECRET, onOther: ({ Action }) => void actions.push(Action) });
+  const handler = createHandler({
+    secret: SECRET,
+    onOther: ({ Action }) => void actions.push(Action),
+  });
   const app = Fastify();
   await app.register(fastifyWebhook('/hook', handler) as never);
   const { headers, body } = await sent(delivery([{ Action: 'X' }]));
-  const answer = await app.inject({ method: 'POST', url: '/hook', headers: Object.fromEntries(headers), payload: Buffer.from(body) });
+  const answer = await app.inject({
+    method: 'POST',
+    url: '/hook',
+    headers: Object.fromEntries(headers),
+    payload: Buffer.from(body),
+  });
   assert.equal(answer.statusCode, 200);
   assert.deepEqual(actions, ['X']);
   assert.equal((await app.inject('/hook?echo=abc')).body, 'abc');

@@ -58,12 +58,21 @@ async function receive(options: HandlerOptions, request: Request): Promise<Respo
   if (body === undefined) return message(413, 'The delivery is too large.');
   try {
     const { secret, toleranceSeconds } = options;
-    await verify({ body, headers: request.headers, secret, ...(toleranceSeconds === undefined ? {} : { toleranceSeconds }) });
+    await verify({
+      body,
+      headers: request.headers,
+      secret,
+      ...(toleranceSeconds === undefined ? {} : { toleranceSeconds }),
+    });
   } catch (error) {
     if (error instanceof VerificationError) return message(400, error.message);
     throw error;
   }
-  if (!/^(application|text)\/([^,;]+\+)?json\s*(;[^,]*)?$/i.test(request.headers.get('content-type') ?? '')) {
+  if (
+    !/^(application|text)\/([^,;]+\+)?json\s*(;[^,]*)?$/i.test(
+      request.headers.get('content-type') ?? '',
+    )
+  ) {
     return message(415, 'The WebHook request must contain an entity body formatted as JSON.');
   }
   return handle(options, body);
@@ -76,27 +85,40 @@ async function handle(options: HandlerOptions, body: Uint8Array): Promise<Respon
   if ((await options.seen?.(context.id)) === true) return new Response(null, { status: 200 });
   const handlers: Readonly<Record<string, Handle<never> | undefined>> = options.on ?? {};
   for (const notification of notifications) {
-    const own = Object.hasOwn(handlers, notification.Action) ? handlers[notification.Action] : undefined;
+    const own = Object.hasOwn(handlers, notification.Action)
+      ? handlers[notification.Action]
+      : undefined;
     await (own ?? options.onOther)?.(notification as never, context);
   }
   return new Response(null, { status: 200 });
 }
 
-function parse(body: Uint8Array): { context: DeliveryContext; notifications: AnyNotification[] } | undefined {
+function parse(
+  body: Uint8Array,
+): { context: DeliveryContext; notifications: AnyNotification[] } | undefined {
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
     if (typeof value !== 'object' || value === null) return undefined;
     const { Id, Attempt, Properties, Notifications } = value as Record<string, unknown>;
     const notifications = Array.isArray(Notifications) ? Notifications.filter(isNotification) : [];
-    const properties = typeof Properties === 'object' && Properties !== null ? { ...Properties } : {};
-    return { context: { id: String(Id ?? ''), attempt: Number(Attempt ?? 1), properties }, notifications };
+    const properties =
+      typeof Properties === 'object' && Properties !== null ? { ...Properties } : {};
+    return {
+      context: { id: typeof Id === 'string' ? Id : '', attempt: Number(Attempt ?? 1), properties },
+      notifications,
+    };
   } catch {
     return undefined;
   }
 }
 
 function isNotification(value: unknown): value is AnyNotification {
-  return typeof value === 'object' && value !== null && 'Action' in value && typeof value.Action === 'string';
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'Action' in value &&
+    typeof value.Action === 'string'
+  );
 }
 
 /** Undefined when it is longer than allowed; no more than that is held in memory. */

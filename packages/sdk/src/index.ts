@@ -1,7 +1,20 @@
-export { type Delivery, type PublishOptions, type Receipt, type Registration, type RegistrationRequest, SchoolbellClient, type ClientOptions } from './client.ts';
+export {
+  type Delivery,
+  type PublishOptions,
+  type Receipt,
+  type Registration,
+  type RegistrationRequest,
+  SchoolbellClient,
+  type ClientOptions,
+} from './client.ts';
 export { SchoolbellError, type VerificationCode, VerificationError } from './errors.ts';
 export { fastifyWebhook } from './fastify.ts';
 export { createHandler, type DeliveryContext, type HandlerOptions } from './handler.ts';
 export { type NodeRequest, type NodeResponse, toNodeHandler } from './node.ts';
-export type { AnyNotification, KnownNotification, NotificationOf, NotificationTypes } from './notification.ts';
+export type {
+  AnyNotification,
+  KnownNotification,
+  NotificationOf,
+  NotificationTypes,
+} from './notification.ts';
 export { type HeaderSource, type Verified, verify, type VerifyOptions } from './verify.ts';

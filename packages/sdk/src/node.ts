@@ -35,7 +35,9 @@ export function toNodeHandler(
 
 async function toRequest(request: NodeRequest): Promise<Request> {
   if (request.readableEnded === true) {
-    throw new TypeError('The body was read before: put the webhook handler before any body parser.');
+    throw new TypeError(
+      'The body was read before: put the webhook handler before any body parser.',
+    );
   }
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers)) {
@@ -46,5 +48,9 @@ async function toRequest(request: NodeRequest): Promise<Request> {
   if (method === 'GET' || method === 'HEAD') return new Request(url, { method, headers });
   const chunks: Uint8Array[] = [];
   for await (const chunk of request) chunks.push(chunk);
-  return new Request(url, { method, headers, body: new Blob(chunks.map((chunk) => new Uint8Array(chunk))) });
+  return new Request(url, {
+    method,
+    headers,
+    body: new Blob(chunks.map((chunk) => new Uint8Array(chunk))),
+  });
 }

@@ -24,7 +24,11 @@ const NOW = 1_790_000_000;
 
 function signed(body: string, secret = SECRET, at = NOW): Record<string, string> {
   const signature = createHmac('sha256', secret).update(`id1.${at}.${body}`).digest('base64');
-  return { 'webhook-id': 'id1', 'webhook-timestamp': String(at), 'webhook-signature': `v1,${signature}` };
+  return {
+    'webhook-id': 'id1',
+    'webhook-timestamp': String(at),
+    'webhook-signature': `v1,${signature}`,
+  };
 }
 
 const at = (seconds: number) => (): number => seconds * 1000;
@@ -44,10 +48,17 @@ test('every known answer verifies, and none with a byte changed', async () => {
     const isMs = scheme === 'ms-signature';
     const headers: Record<string, string> = isMs
       ? { 'ms-signature': signature }
-      : { 'webhook-id': id, 'webhook-timestamp': String(timestamp), 'webhook-signature': signature };
+      : {
+          'webhook-id': id,
+          'webhook-timestamp': String(timestamp),
+          'webhook-signature': signature,
+        };
     const verified = await verify({ body, headers, secret, now: at(timestamp) });
     assert.equal(verified.scheme, isMs ? 'ms-signature' : 'standard-webhooks');
-    assert.equal(await refusal({ body: `${body} `, headers, secret, now: at(timestamp) }), 'signature_mismatch');
+    assert.equal(
+      await refusal({ body: `${body} `, headers, secret, now: at(timestamp) }),
+      'signature_mismatch',
+    );
   }
   assert.ok(answers.length >= 5);
 });
@@ -62,12 +73,20 @@ test('what the official library signs is accepted, with whsec_ secrets decoded',
     'webhook-timestamp': String(Math.floor(when.getTime() / 1000)),
     'webhook-signature': signature,
   });
-  assert.deepEqual(await verify({ body, headers, secret }), { scheme: 'standard-webhooks', id: 'msg' });
+  assert.deepEqual(await verify({ body, headers, secret }), {
+    scheme: 'standard-webhooks',
+    id: 'msg',
+  });
 });
 
 test('during a change of secrets either one is accepted', async () => {
   const headers = signed('{}', 'the old secret');
-  const accepted = await verify({ body: '{}', headers, secret: ['the new secret', 'the old secret'], now: at(NOW) });
+  const accepted = await verify({
+    body: '{}',
+    headers,
+    secret: ['the new secret', 'the old secret'],
+    now: at(NOW),
+  });
   assert.equal(accepted.id, 'id1');
 });
 

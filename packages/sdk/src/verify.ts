@@ -1,7 +1,9 @@
 import { VerificationError } from './errors.ts';
 
 /** Headers as any HTTP library has them; names in any case. */
-export type HeaderSource = Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
+export type HeaderSource =
+  | Headers
+  | Readonly<Record<string, string | readonly string[] | undefined>>;
 
 export type VerifyOptions = {
   /** The bytes as received: parse them afterwards, never write them anew before. */
@@ -39,7 +41,10 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
   if (signature !== undefined) return verifyStandard(options, secrets, body, signature);
   const ms = headerOf(options.headers, 'ms-signature');
   if (ms === undefined) {
-    throw new VerificationError('missing_headers', 'The request has neither webhook-signature nor ms-signature.');
+    throw new VerificationError(
+      'missing_headers',
+      'The request has neither webhook-signature nor ms-signature.',
+    );
   }
   return verifyMs(secrets, body, ms);
 }
@@ -53,7 +58,10 @@ async function verifyStandard(
   const id = headerOf(options.headers, 'webhook-id');
   const timestamp = headerOf(options.headers, 'webhook-timestamp');
   if (id === undefined || timestamp === undefined) {
-    throw new VerificationError('missing_headers', 'The request lacks webhook-id or webhook-timestamp.');
+    throw new VerificationError(
+      'missing_headers',
+      'The request lacks webhook-id or webhook-timestamp.',
+    );
   }
   checkAge(timestamp, options);
   const candidates = signatures
@@ -62,17 +70,28 @@ async function verifyStandard(
     .map((each) => fromBase64(each.slice(3)));
   const known = candidates.filter((each) => each !== undefined);
   if (known.length === 0) {
-    throw new VerificationError('bad_signature_format', 'webhook-signature holds no signature of the form v1,<base64>.');
+    throw new VerificationError(
+      'bad_signature_format',
+      'webhook-signature holds no signature of the form v1,<base64>.',
+    );
   }
   const message = concat(encoder.encode(`${id}.${timestamp}.`), body);
-  if (await anyMatches(secrets.map(standardKey), known, message)) return { scheme: 'standard-webhooks', id };
+  if (await anyMatches(secrets.map(standardKey), known, message))
+    return { scheme: 'standard-webhooks', id };
   throw mismatch();
 }
 
-async function verifyMs(secrets: readonly string[], body: Uint8Array, header: string): Promise<Verified> {
+async function verifyMs(
+  secrets: readonly string[],
+  body: Uint8Array,
+  header: string,
+): Promise<Verified> {
   const hex = /^\s*sha256\s*=\s*([0-9a-f]{64})\s*$/i.exec(header)?.[1];
   if (hex === undefined) {
-    throw new VerificationError('bad_signature_format', "ms-signature is not of the form 'sha256=<hexadecimal>'.");
+    throw new VerificationError(
+      'bad_signature_format',
+      "ms-signature is not of the form 'sha256=<hexadecimal>'.",
+    );
   }
   const signature = Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
   const keys = secrets.map((secret) => encoder.encode(secret));
@@ -80,24 +99,56 @@ async function verifyMs(secrets: readonly string[], body: Uint8Array, header: st
   throw mismatch();
 }
 
-function checkAge(timestamp: string, { toleranceSeconds = DEFAULT_TOLERANCE_SECONDS, now = Date.now }: VerifyOptions): void {
+function checkAge(
+  timestamp: string,
+  { toleranceSeconds = DEFAULT_TOLERANCE_SECONDS, now = Date.now }: VerifyOptions,
+): void {
   if (!/^\d{1,12}$/.test(timestamp)) {
     throw new VerificationError('bad_timestamp', 'webhook-timestamp is not a number of seconds.');
   }
   const ageSeconds = now() / 1000 - Number(timestamp);
   if (ageSeconds > toleranceSeconds) {
-    throw new VerificationError('timestamp_too_old', `The request was signed ${Math.round(ageSeconds)} s ago; ${toleranceSeconds} s are allowed.`);
+    throw new VerificationError(
+      'timestamp_too_old',
+      `The request was signed ${Math.round(ageSeconds)} s ago; ${toleranceSeconds} s are allowed.`,
+    );
   }
   if (ageSeconds < -toleranceSeconds) {
-    throw new VerificationError('timestamp_too_new', 'The request was signed in the future. Check the clocks.');
+    throw new VerificationError(
+      'timestamp_too_new',
+      'The request was signed in the future. Check the clocks.',
+    );
   }
 }
 
+type HmacKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
+/** Imported keys of the few secrets a receiver has: importing costs more than verifying. */
+const imported = new Map<string, Promise<HmacKey>>();
+const MAX_IMPORTED = 64;
+
+function importKey(bytes: Uint8Array): Promise<HmacKey> {
+  const name = bytes.join();
+  let key = imported.get(name);
+  if (key === undefined) {
+    if (imported.size >= MAX_IMPORTED) imported.clear();
+    key = crypto.subtle.importKey('raw', own(bytes), { name: 'HMAC', hash: 'SHA-256' }, false, [
+      'verify',
+    ]);
+    imported.set(name, key);
+  }
+  return key;
+}
+
 /** `crypto.subtle.verify` compares in constant time. */
-async function anyMatches(keys: readonly Uint8Array[], signatures: readonly Uint8Array[], message: Uint8Array): Promise<boolean> {
+async function anyMatches(
+  keys: readonly Uint8Array[],
+  signatures: readonly Uint8Array[],
+  message: Uint8Array,
+): Promise<boolean> {
   let matches = false;
   for (const bytes of keys) {
-    const key = await crypto.subtle.importKey('raw', own(bytes), { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
+    const key = await importKey(bytes);
     for (const signature of signatures) {
       if (await crypto.subtle.verify('HMAC', key, own(signature), own(message))) matches = true;
     }
@@ -141,5 +192,8 @@ export function headerOf(headers: HeaderSource, name: string): string | undefine
 }
 
 function mismatch(): VerificationError {
-  return new VerificationError('signature_mismatch', 'The signature does not fit the body and the secret.');
+  return new VerificationError(
+    'signature_mismatch',
+    'The signature does not fit the body and the secret.',
+  );
 }

@@ -33,37 +33,73 @@ function tenantRoutes(app: FastifyInstance, { library: { tenants } }: RouteDeps)
     const { Id, Name } = objectBody(request, NewTenant);
     return sendJson(reply, 201, tenantJson(await tenants.create(Id, Name ?? Id)));
   });
-  app.get('/admin/tenants/:id', { config, schema: docs.getTenant }, (request: TenantRequest, reply) =>
-    sendJson(reply, 200, tenantJson(known(tenants.get(request.params.id), request.params.id))),
+  app.get(
+    '/admin/tenants/:id',
+    { config, schema: docs.getTenant },
+    (request: TenantRequest, reply) =>
+      sendJson(reply, 200, tenantJson(known(tenants.get(request.params.id), request.params.id))),
   );
-  app.put('/admin/tenants/:id', { config, schema: docs.renameTenant }, async (request: TenantRequest, reply) => {
-    const { Name } = objectBody(request, TenantName);
-    const renamed = await tenants.rename(request.params.id, Name);
-    return sendJson(reply, 200, tenantJson(known(renamed ? tenants.get(request.params.id) : undefined, request.params.id)));
-  });
-  app.delete('/admin/tenants/:id', { config, schema: docs.deleteTenant }, async (request: TenantRequest, reply) => {
-    if (await tenants.remove(request.params.id)) return sendEmpty(reply, 204);
-    throw noTenant(request.params.id);
-  });
+  app.put(
+    '/admin/tenants/:id',
+    { config, schema: docs.renameTenant },
+    async (request: TenantRequest, reply) => {
+      const { Name } = objectBody(request, TenantName);
+      const renamed = await tenants.rename(request.params.id, Name);
+      return sendJson(
+        reply,
+        200,
+        tenantJson(known(renamed ? tenants.get(request.params.id) : undefined, request.params.id)),
+      );
+    },
+  );
+  app.delete(
+    '/admin/tenants/:id',
+    { config, schema: docs.deleteTenant },
+    async (request: TenantRequest, reply) => {
+      if (await tenants.remove(request.params.id)) return sendEmpty(reply, 204);
+      throw noTenant(request.params.id);
+    },
+  );
 }
 
 function keyRoutes(app: FastifyInstance, { library: { tenants, keys } }: RouteDeps): void {
   const config = { access: 'admin' } as const;
-  app.get('/admin/tenants/:id/keys', { config, schema: docs.listKeys }, (request: TenantRequest, reply) => {
-    const { id } = known(tenants.get(request.params.id), request.params.id);
-    return sendJson(reply, 200, keys.list(id).map(keyJson));
-  });
-  app.post('/admin/tenants/:id/keys', { config, schema: docs.createKey }, async (request: TenantRequest, reply) => {
-    const { id } = known(tenants.get(request.params.id), request.params.id);
-    const { Level, Name, ExpiresAt } = objectBody(request, NewKey);
-    const { record, key } = await keys.create(id, { level: Level, name: Name ?? '', expiresAt: expiryOf(ExpiresAt) });
-    return sendJson(reply, 201, { Id: record.id, Key: key, Level: record.level, Name: record.name });
-  });
-  app.delete('/admin/tenants/:id/keys/:keyId', { config, schema: docs.revokeKey }, async (request: KeyRequest, reply) => {
-    const { id, keyId } = request.params;
-    if (await keys.revoke(id, keyId)) return sendEmpty(reply, 204);
-    throw new AppError('not_found', `The tenant '${id.slice(0, 64)}' has no such key.`);
-  });
+  app.get(
+    '/admin/tenants/:id/keys',
+    { config, schema: docs.listKeys },
+    (request: TenantRequest, reply) => {
+      const { id } = known(tenants.get(request.params.id), request.params.id);
+      return sendJson(reply, 200, keys.list(id).map(keyJson));
+    },
+  );
+  app.post(
+    '/admin/tenants/:id/keys',
+    { config, schema: docs.createKey },
+    async (request: TenantRequest, reply) => {
+      const { id } = known(tenants.get(request.params.id), request.params.id);
+      const { Level, Name, ExpiresAt } = objectBody(request, NewKey);
+      const { record, key } = await keys.create(id, {
+        level: Level,
+        name: Name ?? '',
+        expiresAt: expiryOf(ExpiresAt),
+      });
+      return sendJson(reply, 201, {
+        Id: record.id,
+        Key: key,
+        Level: record.level,
+        Name: record.name,
+      });
+    },
+  );
+  app.delete(
+    '/admin/tenants/:id/keys/:keyId',
+    { config, schema: docs.revokeKey },
+    async (request: KeyRequest, reply) => {
+      const { id, keyId } = request.params;
+      if (await keys.revoke(id, keyId)) return sendEmpty(reply, 204);
+      throw new AppError('not_found', `The tenant '${id.slice(0, 64)}' has no such key.`);
+    },
+  );
 }
 
 function ownFilterRoutes(app: FastifyInstance, { library: { filters } }: RouteDeps): void {
@@ -71,23 +107,41 @@ function ownFilterRoutes(app: FastifyInstance, { library: { filters } }: RouteDe
   app.get('/admin/filters', { config, schema: docs.adminListFilters }, (_request, reply) =>
     sendJson(reply, 200, filters.list().map(filterJson)),
   );
-  app.get('/admin/filters/:name', { config, schema: docs.adminGetFilter }, (request: NameRequest, reply) =>
-    sendJson(reply, 200, filterJson(knownFilter(filters.get(request.params.name), request.params.name))),
+  app.get(
+    '/admin/filters/:name',
+    { config, schema: docs.adminGetFilter },
+    (request: NameRequest, reply) =>
+      sendJson(
+        reply,
+        200,
+        filterJson(knownFilter(filters.get(request.params.name), request.params.name)),
+      ),
   );
-  app.put('/admin/filters/:name', { config, schema: docs.putFilter }, async (request: NameRequest, reply) => {
-    const { name } = request.params;
-    if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(name)) {
-      throw new AppError('bad_request', "A filter's name is 1 to 128 of A-Z a-z 0-9 _ . - and begins with a letter or digit.");
-    }
-    const existed = filters.get(name) !== undefined;
-    const filter = filterOf(name, objectBody(request, NewFilter));
-    await filters.put(filter);
-    return sendJson(reply, existed ? 200 : 201, filterJson(filter));
-  });
-  app.delete('/admin/filters/:name', { config, schema: docs.deleteFilter }, async (request: NameRequest, reply) => {
-    if (await filters.remove(request.params.name)) return sendEmpty(reply, 204);
-    throw new AppError('not_found', `There is no filter '${request.params.name.slice(0, 128)}'.`);
-  });
+  app.put(
+    '/admin/filters/:name',
+    { config, schema: docs.putFilter },
+    async (request: NameRequest, reply) => {
+      const { name } = request.params;
+      if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(name)) {
+        throw new AppError(
+          'bad_request',
+          "A filter's name is 1 to 128 of A-Z a-z 0-9 _ . - and begins with a letter or digit.",
+        );
+      }
+      const existed = filters.get(name) !== undefined;
+      const filter = filterOf(name, objectBody(request, NewFilter));
+      await filters.put(filter);
+      return sendJson(reply, existed ? 200 : 201, filterJson(filter));
+    },
+  );
+  app.delete(
+    '/admin/filters/:name',
+    { config, schema: docs.deleteFilter },
+    async (request: NameRequest, reply) => {
+      if (await filters.remove(request.params.name)) return sendEmpty(reply, 204);
+      throw new AppError('not_found', `There is no filter '${request.params.name.slice(0, 128)}'.`);
+    },
+  );
 }
 
 type FilterBody = ReturnType<typeof objectBody<typeof NewFilter>>;
@@ -116,7 +170,10 @@ function expiryOf(text: string | null | undefined): number | null {
   if (text === null || text === undefined) return null;
   const at = Date.parse(text);
   if (!Number.isNaN(at)) return at;
-  throw new AppError('bad_request', 'ExpiresAt is a time with its zone, such as 2027-09-01T00:00:00Z.');
+  throw new AppError(
+    'bad_request',
+    'ExpiresAt is a time with its zone, such as 2027-09-01T00:00:00Z.',
+  );
 }
 
 function known(tenant: Tenant | undefined, id: string): Tenant {
@@ -125,7 +182,8 @@ function known(tenant: Tenant | undefined, id: string): Tenant {
 }
 
 function knownFilter(filter: Filter | undefined, name: string): Filter {
-  if (filter === undefined) throw new AppError('not_found', `There is no filter '${name.slice(0, 128)}'.`);
+  if (filter === undefined)
+    throw new AppError('not_found', `There is no filter '${name.slice(0, 128)}'.`);
   return filter;
 }
 

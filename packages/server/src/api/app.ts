@@ -42,7 +42,15 @@ export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
       authenticate(request, reply);
       done();
     });
-    const all = [registrationRoutes, filterRoutes, subscribeRoutes, eventRoutes, deliveryRoutes, adminRoutes, serviceRoutes];
+    const all = [
+      registrationRoutes,
+      filterRoutes,
+      subscribeRoutes,
+      eventRoutes,
+      deliveryRoutes,
+      adminRoutes,
+      serviceRoutes,
+    ];
     for (const routes of all) await api.register(routes(deps));
     documentRoutes(api, deps);
   });

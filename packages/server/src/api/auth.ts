@@ -70,5 +70,8 @@ function tenantOf(
 function refuseLevel(caller: Caller, access: Exclude<Access, 'open'>): void {
   if (MAY[access].has(caller.level)) return;
   const needed = [...MAY[access]].join(', ');
-  throw new AppError('forbidden', `This call needs a key of level ${needed}; this key's level is ${caller.level}.`);
+  throw new AppError(
+    'forbidden',
+    `This call needs a key of level ${needed}; this key's level is ${caller.level}.`,
+  );
 }

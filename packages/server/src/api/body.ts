@@ -21,7 +21,11 @@ export function mediaType(request: FastifyRequest): string {
   return (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
-function checkMediaType(header: string | undefined, types: ReadonlySet<string>, length: number): void {
+function checkMediaType(
+  header: string | undefined,
+  types: ReadonlySet<string>,
+  length: number,
+): void {
   if (header === undefined || header.trim() === '') {
     if (length === 0) return;
     throw new AppError(
@@ -37,7 +41,10 @@ function checkMediaType(header: string | undefined, types: ReadonlySet<string>, 
     );
   }
   if (!parameters.every(isUtf8Parameter)) {
-    throw new AppError('unsupported_media_type', 'JSON is read in UTF-8 only; send it without another charset.');
+    throw new AppError(
+      'unsupported_media_type',
+      'JSON is read in UTF-8 only; send it without another charset.',
+    );
   }
 }
 
@@ -70,9 +77,13 @@ function readMembers(text: string, names: readonly string[]): Record<string, unk
     scanner.object((key) => {
       const name = byLower.get(key.toLowerCase());
       if (name === undefined) {
-        throw new AppError('bad_request', `There is no member '${key.slice(0, 64)}'; known are ${names.join(', ')}.`);
+        throw new AppError(
+          'bad_request',
+          `There is no member '${key.slice(0, 64)}'; known are ${names.join(', ')}.`,
+        );
       }
-      if (Object.hasOwn(members, name)) throw new AppError('bad_request', `The member '${name}' stands twice.`);
+      if (Object.hasOwn(members, name))
+        throw new AppError('bad_request', `The member '${name}' stands twice.`);
       members[name] = JSON.parse(scanner.raw());
     });
     scanner.expectEnd();

@@ -12,34 +12,64 @@ import type { RouteDeps } from './route-deps.ts';
 
 type OneRequest = FastifyRequest<{ Params: { id: string } }>;
 
-const PARAMETERS = ['registrationId', 'eventId', 'state', 'action', 'from', 'to', 'cursor', 'limit'];
+const PARAMETERS = [
+  'registrationId',
+  'eventId',
+  'state',
+  'action',
+  'from',
+  'to',
+  'cursor',
+  'limit',
+];
 
 /** `/webhooks/deliveries`: where events went, try by try. */
 export function deliveryRoutes(deps: RouteDeps): FastifyPluginCallback {
   const { deliveries } = deps.library;
   return (app: FastifyInstance, _options, done) => {
-    app.get('/webhooks/deliveries', { config: { access: 'read' }, schema: docs.listDeliveries }, async (request, reply) => {
-      const query = readQuery(request, PARAMETERS);
-      const page = await deliveries.list({
-        tenant: request.caller.tenant,
-        limit: limitOf(query),
-        ...given({ registrationId: query.get('registrationid'), eventId: query.get('eventid') }),
-        ...given({ action: query.get('action'), cursor: query.get('cursor'), state: stateOf(query.get('state')) }),
-        ...given({ from: timeOf(query, 'from'), to: timeOf(query, 'to') }),
-      });
-      return sendJson(reply, 200, { Items: page.items.map(deliveryJson), Next: page.next });
-    });
-    app.get('/webhooks/deliveries/:id', { config: { access: 'read' }, schema: docs.getDelivery }, async (request: OneRequest, reply) =>
-      sendJson(reply, 200, await whole(deps.library, request.caller.tenant, request.params.id)),
+    app.get(
+      '/webhooks/deliveries',
+      { config: { access: 'read' }, schema: docs.listDeliveries },
+      async (request, reply) => {
+        const query = readQuery(request, PARAMETERS);
+        const page = await deliveries.list({
+          tenant: request.caller.tenant,
+          limit: limitOf(query),
+          ...given({ registrationId: query.get('registrationid'), eventId: query.get('eventid') }),
+          ...given({
+            action: query.get('action'),
+            cursor: query.get('cursor'),
+            state: stateOf(query.get('state')),
+          }),
+          ...given({ from: timeOf(query, 'from'), to: timeOf(query, 'to') }),
+        });
+        return sendJson(reply, 200, { Items: page.items.map(deliveryJson), Next: page.next });
+      },
     );
-    app.post('/webhooks/deliveries/:id/retry', { config: { access: 'write' }, schema: docs.retryDelivery }, async (request: OneRequest, reply) => {
-      if (!(await deliveries.retry(request.caller.tenant, request.params.id))) throw unknown();
-      return sendJson(reply, 202, { Message: 'The delivery is sent again now, from the first step of its schedule.' });
-    });
-    app.post('/webhooks/deliveries/:id/cancel', { config: { access: 'write' }, schema: docs.cancelDelivery }, async (request: OneRequest, reply) => {
-      if (!(await deliveries.cancel(request.caller.tenant, request.params.id))) throw unknown();
-      return sendJson(reply, 200, { Message: 'The delivery is cancelled.' });
-    });
+    app.get(
+      '/webhooks/deliveries/:id',
+      { config: { access: 'read' }, schema: docs.getDelivery },
+      async (request: OneRequest, reply) =>
+        sendJson(reply, 200, await whole(deps.library, request.caller.tenant, request.params.id)),
+    );
+    app.post(
+      '/webhooks/deliveries/:id/retry',
+      { config: { access: 'write' }, schema: docs.retryDelivery },
+      async (request: OneRequest, reply) => {
+        if (!(await deliveries.retry(request.caller.tenant, request.params.id))) throw unknown();
+        return sendJson(reply, 202, {
+          Message: 'The delivery is sent again now, from the first step of its schedule.',
+        });
+      },
+    );
+    app.post(
+      '/webhooks/deliveries/:id/cancel',
+      { config: { access: 'write' }, schema: docs.cancelDelivery },
+      async (request: OneRequest, reply) => {
+        if (!(await deliveries.cancel(request.caller.tenant, request.params.id))) throw unknown();
+        return sendJson(reply, 200, { Message: 'The delivery is cancelled.' });
+      },
+    );
     done();
   };
 }
@@ -67,7 +97,9 @@ async function whole(library: Library, tenant: string, id: string): Promise<obje
   const { row, attempts } = found;
   const event = await library.events.get(tenant, row.eventId);
   const properties = library.registrations.get(tenant, row.registrationId)?.properties ?? '{}';
-  const notifications = (event?.notifications ?? []).filter((_text, index) => row.picks?.includes(index) ?? true);
+  const notifications = (event?.notifications ?? []).filter(
+    (_text, index) => row.picks?.includes(index) ?? true,
+  );
   const bodyOf = (attempt: number): string =>
     buildBody({ id: row.id, attempt, properties, notifications }).toString('utf8');
   return {

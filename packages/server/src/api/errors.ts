@@ -13,7 +13,8 @@ export function createErrorHandler(
   return (error, request, reply) => {
     if (error instanceof AppError) return sendAppError(reply, error);
     const status = error.statusCode ?? 500;
-    if (status >= 400 && status < 500) return sendJson(reply, status, { Message: sentenceOf(error) });
+    if (status >= 400 && status < 500)
+      return sendJson(reply, status, { Message: sentenceOf(error) });
     onError(error, request);
     return sendJson(reply, 500, { Message: INTERNAL_ERROR });
   };

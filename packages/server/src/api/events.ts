@@ -10,7 +10,11 @@ import { given, limitOf, readQuery, timeOf } from './query.ts';
 import { sendText } from './reply.ts';
 import type { RouteDeps } from './route-deps.ts';
 
-const NDJSON: ReadonlySet<string> = new Set(['application/x-ndjson', 'application/ndjson', 'application/jsonl']);
+const NDJSON: ReadonlySet<string> = new Set([
+  'application/x-ndjson',
+  'application/ndjson',
+  'application/jsonl',
+]);
 const TYPES: ReadonlySet<string> = new Set(['application/json', 'text/json', ...NDJSON]);
 /** Deliveries shown with an event; the log lists all. */
 const DELIVERIES_SHOWN = 1000;
@@ -19,32 +23,50 @@ const DELIVERIES_SHOWN = 1000;
 export function eventRoutes(deps: RouteDeps): FastifyPluginCallback {
   const { events, deliveries } = deps.library;
   return (app: FastifyInstance, _options, done) => {
-    app.post('/webhooks/events', { config: { access: 'publish' }, schema: docs.publish }, (request, reply) =>
-      publish(deps, request, reply),
+    app.post(
+      '/webhooks/events',
+      { config: { access: 'publish' }, schema: docs.publish },
+      (request, reply) => publish(deps, request, reply),
     );
-    app.get('/webhooks/events', { config: { access: 'read' }, schema: docs.listEvents }, async (request, reply) => {
-      const query = readQuery(request, ['action', 'from', 'to', 'cursor', 'limit']);
-      const page = await events.list({
-        tenant: request.caller.tenant,
-        limit: limitOf(query),
-        ...given({ action: query.get('action'), cursor: query.get('cursor') }),
-        ...given({ from: timeOf(query, 'from'), to: timeOf(query, 'to') }),
-      });
-      const items = page.items.map((event) => eventJson(event));
-      return sendText(reply, 200, `{"Items":[${items.join(',')}],"Next":${JSON.stringify(page.next)}}`);
-    });
-    app.get('/webhooks/events/:id', { config: { access: 'read' }, schema: docs.getEvent }, async (request: FastifyRequest<{ Params: { id: string } }>, reply) => {
-      const { tenant } = request.caller;
-      const event = await events.get(tenant, request.params.id);
-      if (event === undefined) throw new AppError('not_found', 'There is no such event.');
-      const went = await deliveries.list({ tenant, eventId: event.id, limit: DELIVERIES_SHOWN });
-      return sendText(reply, 200, eventJson(event, JSON.stringify(went.items.map(deliveryJson))));
-    });
+    app.get(
+      '/webhooks/events',
+      { config: { access: 'read' }, schema: docs.listEvents },
+      async (request, reply) => {
+        const query = readQuery(request, ['action', 'from', 'to', 'cursor', 'limit']);
+        const page = await events.list({
+          tenant: request.caller.tenant,
+          limit: limitOf(query),
+          ...given({ action: query.get('action'), cursor: query.get('cursor') }),
+          ...given({ from: timeOf(query, 'from'), to: timeOf(query, 'to') }),
+        });
+        const items = page.items.map((event) => eventJson(event));
+        return sendText(
+          reply,
+          200,
+          `{"Items":[${items.join(',')}],"Next":${JSON.stringify(page.next)}}`,
+        );
+      },
+    );
+    app.get(
+      '/webhooks/events/:id',
+      { config: { access: 'read' }, schema: docs.getEvent },
+      async (request: FastifyRequest<{ Params: { id: string } }>, reply) => {
+        const { tenant } = request.caller;
+        const event = await events.get(tenant, request.params.id);
+        if (event === undefined) throw new AppError('not_found', 'There is no such event.');
+        const went = await deliveries.list({ tenant, eventId: event.id, limit: DELIVERIES_SHOWN });
+        return sendText(reply, 200, eventJson(event, JSON.stringify(went.items.map(deliveryJson))));
+      },
+    );
     done();
   };
 }
 
-async function publish(deps: RouteDeps, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function publish(
+  deps: RouteDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   const startedAt = performance.now();
   const text = textBody(request, TYPES);
   const isLines = NDJSON.has(mediaType(request));

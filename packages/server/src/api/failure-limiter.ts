@@ -26,7 +26,8 @@ export class FailureLimiter {
   failed(source: string): void {
     const now = performance.now();
     const known = this.#failures.get(source);
-    const failures = known === undefined || known.until <= now ? { count: 0, until: now + WINDOW_MS } : known;
+    const failures =
+      known === undefined || known.until <= now ? { count: 0, until: now + WINDOW_MS } : known;
     failures.count += 1;
     this.#failures.set(source, failures);
     if (this.#failures.size > MAX_SOURCES) this.#forgetOldest();

@@ -13,28 +13,44 @@ export function filterRoutes(deps: RouteDeps): FastifyPluginCallback {
   const { filters, events } = deps.library;
   const find = (name: string): Filter => {
     const filter = filters.get(name);
-    if (filter === undefined) throw new AppError('not_found', `There is no filter '${name.slice(0, 128)}'.`);
+    if (filter === undefined)
+      throw new AppError('not_found', `There is no filter '${name.slice(0, 128)}'.`);
     return filter;
   };
   return (app: FastifyInstance, _options, done) => {
-    app.get('/webhooks/filters', { config: { access: 'read' }, schema: docs.listFilters }, (_request, reply) =>
-      sendJson(reply, 200, filters.list().map(({ name, description }) => ({ Name: name, Description: description }))),
+    app.get(
+      '/webhooks/filters',
+      { config: { access: 'read' }, schema: docs.listFilters },
+      (_request, reply) =>
+        sendJson(
+          reply,
+          200,
+          filters.list().map(({ name, description }) => ({ Name: name, Description: description })),
+        ),
     );
-    app.get('/webhooks/filters/:name', { config: { access: 'read' }, schema: docs.getFilter }, (request: NamedRequest, reply) =>
-      sendJson(reply, 200, filterJson(find(request.params.name))),
+    app.get(
+      '/webhooks/filters/:name',
+      { config: { access: 'read' }, schema: docs.getFilter },
+      (request: NamedRequest, reply) => sendJson(reply, 200, filterJson(find(request.params.name))),
     );
-    app.get('/webhooks/filters/:name/samples', { config: { access: 'read' }, schema: docs.filterSamples }, async (request: NamedRequest, reply) => {
-      const filter = find(request.params.name);
-      const limit = limitOf(readQuery(request, ['limit']));
-      const { tenant } = request.caller;
-      const action = filter.name === '*' ? {} : { action: filter.name };
-      const { items } = await events.list({ tenant, ...action, limit });
-      const samples = items.flatMap((event) =>
-        event.notifications.filter((_text, index) => filter.name === '*' || isSame(event.actions[index], filter.name)),
-      );
-      const shown = samples.length > 0 ? samples.slice(0, limit) : exampleOf(filter);
-      return sendText(reply, 200, `[${shown.join(',')}]`);
-    });
+    app.get(
+      '/webhooks/filters/:name/samples',
+      { config: { access: 'read' }, schema: docs.filterSamples },
+      async (request: NamedRequest, reply) => {
+        const filter = find(request.params.name);
+        const limit = limitOf(readQuery(request, ['limit']));
+        const { tenant } = request.caller;
+        const action = filter.name === '*' ? {} : { action: filter.name };
+        const { items } = await events.list({ tenant, ...action, limit });
+        const samples = items.flatMap((event) =>
+          event.notifications.filter(
+            (_text, index) => filter.name === '*' || isSame(event.actions[index], filter.name),
+          ),
+        );
+        const shown = samples.length > 0 ? samples.slice(0, limit) : exampleOf(filter);
+        return sendText(reply, 200, `[${shown.join(',')}]`);
+      },
+    );
     done();
   };
 }

@@ -11,7 +11,11 @@ export function withoutPrefix(url: string): string {
 }
 
 /** An absolute link to a path, under the prefix that the caller used. */
-export function link(deps: Pick<RouteDeps, 'baseUrl'>, request: FastifyRequest, path: string): string {
+export function link(
+  deps: Pick<RouteDeps, 'baseUrl'>,
+  request: FastifyRequest,
+  path: string,
+): string {
   const prefix = API_PREFIX.test(request.originalUrl) ? '/api' : '';
   return `${origin(deps, request)}${prefix}${path}`;
 }

@@ -6,16 +6,23 @@ const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 1000;
 
 /** The parameters of a query by lower-case name; throws 400 for unknown and repeated ones. */
-export function readQuery(request: FastifyRequest, known: readonly string[]): ReadonlyMap<string, string> {
+export function readQuery(
+  request: FastifyRequest,
+  known: readonly string[],
+): ReadonlyMap<string, string> {
   const parameters = new Map<string, string>();
   const search = request.url.includes('?') ? request.url.slice(request.url.indexOf('?') + 1) : '';
   const byLower = new Set(known.map((name) => name.toLowerCase()));
   for (const [name, value] of new URLSearchParams(search)) {
     const lower = name.toLowerCase();
     if (!byLower.has(lower)) {
-      throw new AppError('bad_request', `There is no parameter '${name.slice(0, 64)}'; known are ${known.join(', ')}.`);
+      throw new AppError(
+        'bad_request',
+        `There is no parameter '${name.slice(0, 64)}'; known are ${known.join(', ')}.`,
+      );
     }
-    if (parameters.has(lower)) throw new AppError('bad_request', `The parameter '${lower}' stands twice.`);
+    if (parameters.has(lower))
+      throw new AppError('bad_request', `The parameter '${lower}' stands twice.`);
     parameters.set(lower, value);
   }
   return parameters;
@@ -30,10 +37,15 @@ export function limitOf(query: ReadonlyMap<string, string>): number {
 }
 
 /** A time as ISO 8601 with its zone, or as a date; undefined when it is not given. */
-export function timeOf(query: ReadonlyMap<string, string>, name: 'from' | 'to'): number | undefined {
+export function timeOf(
+  query: ReadonlyMap<string, string>,
+  name: 'from' | 'to',
+): number | undefined {
   const text = query.get(name);
   if (text === undefined) return undefined;
-  const isTime = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text);
+  const isTime = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/.test(
+    text,
+  );
   const ms = isTime ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(ms)) return ms;
   throw new AppError('bad_request', `${name} is a time such as 2026-09-01T08:00:00Z, or a date.`);

@@ -1,5 +1,5 @@
 import { isPrivateFilter, type Registration } from '../core/registration.ts';
-import { maskSecret } from '../service/registrations.ts';
+import { maskSecret } from '../service/registration-rules.ts';
 
 export type RegistrationView = {
   /** The secret in clear: in the answer to its registration, or where the operator chose so. */
@@ -10,7 +10,17 @@ export type RegistrationView = {
 
 /** A registration in Microsoft's member order, compact, with its Properties as they were written. */
 export function registrationJson(registration: Registration, view: RegistrationView): string {
-  const { id, webHookUri, secret, description, isPaused, filters, headers, properties, switchedOff } = registration;
+  const {
+    id,
+    webHookUri,
+    secret,
+    description,
+    isPaused,
+    filters,
+    headers,
+    properties,
+    switchedOff,
+  } = registration;
   const members = [
     `"Id":${JSON.stringify(id)}`,
     `"WebHookUri":${JSON.stringify(webHookUri)}`,
@@ -29,7 +39,9 @@ export function registrationJson(registration: Registration, view: RegistrationV
   return `{${members.join(',')}}`;
 }
 
-function headersJson(headers: Registration["headers"]): string {
-  const members = headers.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+function headersJson(headers: Registration['headers']): string {
+  const members = headers.map(
+    ([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`,
+  );
   return `{${members.join(',')}}`;
 }

@@ -17,53 +17,111 @@ type OneRequest = FastifyRequest<{ Params: { id: string } }>;
 
 /** `/webhooks/registrations`: Microsoft's registrations API, and sending a test. */
 export function registrationRoutes(deps: RouteDeps): FastifyPluginCallback {
-  const { registrations } = deps.library;
-  const show = { showSecret: deps.showSecrets };
   return (app: FastifyInstance, _options, done) => {
-    app.get('/webhooks/registrations', { config: { access: 'read' }, schema: docs.listRegistrations }, (request, reply) => {
-      const found = filtered(registrations.list(request.caller.tenant), request);
-      return sendText(reply, 200, `[${found.map((one) => registrationJson(one, show)).join(',')}]`);
-    });
-    app.get('/webhooks/registrations/:id', { config: { access: 'read' }, schema: docs.getRegistration }, (request: OneRequest, reply) => {
-      const found = registrations.get(request.caller.tenant, request.params.id);
-      return found === undefined ? sendEmpty(reply, 404) : sendText(reply, 200, registrationJson(found, show));
-    });
-    app.post('/webhooks/registrations', { config: { access: 'write' }, schema: docs.register }, async (request, reply) => {
-      const made = await registrations.register(request.caller.tenant, draftOf(request), options(deps, request));
-      reply.header('location', link(deps, request, `/webhooks/registrations/${encodeURI(made.id)}`));
-      return sendText(reply, 201, registrationJson(made, { showSecret: true }));
-    });
-    app.put('/webhooks/registrations/:id', { config: { access: 'write' }, schema: docs.replaceRegistration }, async (request: OneRequest, reply) => {
-      const { tenant } = request.caller;
-      await registrations.replace(tenant, request.params.id, draftOf(request), options(deps, request));
-      return sendEmpty(reply, 200);
-    });
-    app.delete('/webhooks/registrations/:id', { config: { access: 'write' }, schema: docs.deleteRegistration }, async (request: OneRequest, reply) => {
-      const removed = await registrations.remove(request.caller.tenant, request.params.id);
-      return sendEmpty(reply, removed ? 200 : 404);
-    });
-    app.delete('/webhooks/registrations', { config: { access: 'write' }, schema: docs.deleteRegistrations }, async (request, reply) => {
-      await registrations.removeAll(request.caller.tenant);
-      return sendEmpty(reply, 200);
-    });
-    app.post('/webhooks/registrations/:id/test', { config: { access: 'write' }, schema: docs.testRegistration }, (request: OneRequest, reply) =>
-      sendTest(deps, request, reply),
-    );
+    addReads(app, deps);
+    addWrites(app, deps);
     done();
   };
 }
 
-async function sendTest(deps: RouteDeps, request: OneRequest, reply: FastifyReply): Promise<FastifyReply> {
+function addReads(app: FastifyInstance, deps: RouteDeps): void {
+  const { registrations } = deps.library;
+  const show = { showSecret: deps.showSecrets };
+  app.get(
+    '/webhooks/registrations',
+    { config: { access: 'read' }, schema: docs.listRegistrations },
+    (request, reply) => {
+      const found = filtered(registrations.list(request.caller.tenant), request);
+      return sendText(reply, 200, `[${found.map((one) => registrationJson(one, show)).join(',')}]`);
+    },
+  );
+  app.get(
+    '/webhooks/registrations/:id',
+    { config: { access: 'read' }, schema: docs.getRegistration },
+    (request: OneRequest, reply) => {
+      const found = registrations.get(request.caller.tenant, request.params.id);
+      return found === undefined
+        ? sendEmpty(reply, 404)
+        : sendText(reply, 200, registrationJson(found, show));
+    },
+  );
+}
+
+function addWrites(app: FastifyInstance, deps: RouteDeps): void {
+  const { registrations } = deps.library;
+  app.post(
+    '/webhooks/registrations',
+    { config: { access: 'write' }, schema: docs.register },
+    async (request, reply) => {
+      const made = await registrations.register(
+        request.caller.tenant,
+        draftOf(request),
+        options(deps, request),
+      );
+      reply.header(
+        'location',
+        link(deps, request, `/webhooks/registrations/${encodeURI(made.id)}`),
+      );
+      return sendText(reply, 201, registrationJson(made, { showSecret: true }));
+    },
+  );
+  app.put(
+    '/webhooks/registrations/:id',
+    { config: { access: 'write' }, schema: docs.replaceRegistration },
+    async (request: OneRequest, reply) => {
+      const { tenant } = request.caller;
+      await registrations.replace(
+        tenant,
+        request.params.id,
+        draftOf(request),
+        options(deps, request),
+      );
+      return sendEmpty(reply, 200);
+    },
+  );
+  app.delete(
+    '/webhooks/registrations/:id',
+    { config: { access: 'write' }, schema: docs.deleteRegistration },
+    async (request: OneRequest, reply) => {
+      const removed = await registrations.remove(request.caller.tenant, request.params.id);
+      return sendEmpty(reply, removed ? 200 : 404);
+    },
+  );
+  app.delete(
+    '/webhooks/registrations',
+    { config: { access: 'write' }, schema: docs.deleteRegistrations },
+    async (request, reply) => {
+      await registrations.removeAll(request.caller.tenant);
+      return sendEmpty(reply, 200);
+    },
+  );
+  app.post(
+    '/webhooks/registrations/:id/test',
+    { config: { access: 'write' }, schema: docs.testRegistration },
+    (request: OneRequest, reply) => sendTest(deps, request, reply),
+  );
+}
+
+async function sendTest(
+  deps: RouteDeps,
+  request: OneRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   const hasBody = Buffer.isBuffer(request.body) && request.body.length > 0;
   const filter = hasBody ? (objectBody(request, TestRequest).Filter ?? null) : null;
-  const result = await deps.library.registrations.test(request.caller.tenant, request.params.id, filter);
+  const result = await deps.library.registrations.test(
+    request.caller.tenant,
+    request.params.id,
+    filter,
+  );
   if (result === undefined) return sendEmpty(reply, 404);
   return sendJson(reply, 200, attemptJson(result.attempt, result.body));
 }
 
 function draftOf(request: FastifyRequest): RegistrationDraft {
   const draft = readRegistration(textBody(request));
-  if (draft === undefined) throw new AppError('bad_request', 'The body is empty.', { emptyBody: true });
+  if (draft === undefined)
+    throw new AppError('bad_request', 'The body is empty.', { emptyBody: true });
   return draft;
 }
 

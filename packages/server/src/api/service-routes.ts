@@ -7,7 +7,9 @@ import type { RouteDeps } from './route-deps.ts';
 export function serviceRoutes(deps: RouteDeps): FastifyPluginCallback {
   const config = { access: 'open' } as const;
   return (app: FastifyInstance, _options, done) => {
-    app.get('/health/live', { config, schema: docs.live }, (_request, reply) => sendJson(reply, 200, { Status: 'live' }));
+    app.get('/health/live', { config, schema: docs.live }, (_request, reply) =>
+      sendJson(reply, 200, { Status: 'live' }),
+    );
     app.get('/health/ready', { config, schema: docs.ready }, async (_request, reply) => {
       try {
         await deps.library.ready();

@@ -19,27 +19,49 @@ type FilterRequest = FastifyRequest<{ Params: { filter: string } }>;
 export function subscribeRoutes(deps: RouteDeps): FastifyPluginCallback {
   const { registrations, filters } = deps.library;
   return (app: FastifyInstance, _options, done) => {
-    app.post('/webhooks/subscribe/:filter', { config: { access: 'write' }, schema: docs.subscribe }, async (request: FilterRequest, reply) => {
-      const filter = filters.get(request.params.filter);
-      if (filter === undefined) {
-        throw new AppError('not_found', `There is no filter '${request.params.filter.slice(0, 128)}'.`);
-      }
-      const draft: RegistrationDraft = { ...callbackOf(request), filters: [filter.name] };
-      const options = { verifyEcho: false, filtersUri: link(deps, request, '/webhooks/filters') };
-      const made = await registrations.register(request.caller.tenant, draft, options);
-      reply.header('location', link(deps, request, `/webhooks/subscribe/${encodeURIComponent(made.id)}`));
-      return sendText(reply, 201, registrationJson(made, { showSecret: true, withLowerId: true }));
-    });
+    app.post(
+      '/webhooks/subscribe/:filter',
+      { config: { access: 'write' }, schema: docs.subscribe },
+      async (request: FilterRequest, reply) => {
+        const filter = filters.get(request.params.filter);
+        if (filter === undefined) {
+          throw new AppError(
+            'not_found',
+            `There is no filter '${request.params.filter.slice(0, 128)}'.`,
+          );
+        }
+        const draft: RegistrationDraft = { ...callbackOf(request), filters: [filter.name] };
+        const options = { verifyEcho: false, filtersUri: link(deps, request, '/webhooks/filters') };
+        const made = await registrations.register(request.caller.tenant, draft, options);
+        reply.header(
+          'location',
+          link(deps, request, `/webhooks/subscribe/${encodeURIComponent(made.id)}`),
+        );
+        return sendText(
+          reply,
+          201,
+          registrationJson(made, { showSecret: true, withLowerId: true }),
+        );
+      },
+    );
     /** A tool may ask twice, or for what a person removed before it: gone is gone. */
-    app.delete('/webhooks/subscribe/:filter', { config: { access: 'write' }, schema: docs.deleteSubscription }, async (request: FilterRequest, reply) => {
-      await registrations.remove(request.caller.tenant, request.params.filter);
-      return sendEmpty(reply, 200);
-    });
-    app.post('/webhooks/unsubscribe', { config: { access: 'write' }, schema: docs.unsubscribe }, async (request, reply) => {
-      const { webHookUri } = callbackOf(request);
-      const removed = await registrations.removeByUri(request.caller.tenant, webHookUri);
-      return sendJson(reply, 200, { Removed: removed });
-    });
+    app.delete(
+      '/webhooks/subscribe/:filter',
+      { config: { access: 'write' }, schema: docs.deleteSubscription },
+      async (request: FilterRequest, reply) => {
+        await registrations.remove(request.caller.tenant, request.params.filter);
+        return sendEmpty(reply, 200);
+      },
+    );
+    app.post(
+      '/webhooks/unsubscribe',
+      { config: { access: 'write' }, schema: docs.unsubscribe },
+      async (request, reply) => {
+        const { webHookUri } = callbackOf(request);
+        const removed = await registrations.removeByUri(request.caller.tenant, webHookUri);
+        return sendJson(reply, 200, { Removed: removed });
+      },
+    );
     done();
   };
 }

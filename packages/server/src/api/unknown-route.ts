@@ -19,7 +19,9 @@ export function addUnknownRoute(app: FastifyInstance, deps: Pick<RouteDeps, 'bas
     const allowed = known.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
     if (allowed.length === 0) {
       const uri = `${origin(deps, request)}${request.originalUrl}`;
-      return sendJson(reply, 404, { Message: `No HTTP resource was found that matches the request URI '${uri}'.` });
+      return sendJson(reply, 404, {
+        Message: `No HTTP resource was found that matches the request URI '${uri}'.`,
+      });
     }
     reply.header('allow', [...new Set(allowed)].join(', '));
     if (request.method === 'HEAD') return sendEmpty(reply, 405);
@@ -29,6 +31,8 @@ export function addUnknownRoute(app: FastifyInstance, deps: Pick<RouteDeps, 'bas
 }
 
 function patternOf(url: string): RegExp {
-  const source = url.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll(/:[A-Za-z]+/g, '[^/]+');
+  const source = url
+    .replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+    .replaceAll(/:[A-Za-z]+/g, '[^/]+');
   return new RegExp(`^${source}/?$`, 'i');
 }

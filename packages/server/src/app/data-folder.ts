@@ -22,7 +22,11 @@ export type DataFolderOptions = {
 /** Makes the folder and its keys where absent. Throws ConfigError with a sentence when it cannot be used. */
 export function openDataFolder(options: DataFolderOptions): DataFolder {
   makeFolder(options.path);
-  const admin = keyFrom(options.adminKey, join(options.path, 'admin.key'), () => `sba_${randomKey()}`);
+  const admin = keyFrom(
+    options.adminKey,
+    join(options.path, 'admin.key'),
+    () => `sba_${randomKey()}`,
+  );
   const databasePath = join(options.path, 'schoolbell.db');
   const encryptionPath = join(options.path, 'encryption.key');
   if (options.encryptionKey === null && existsSync(databasePath) && !existsSync(encryptionPath)) {
@@ -30,7 +34,9 @@ export function openDataFolder(options: DataFolderOptions): DataFolder {
       `The key that registrations are encrypted with is missing: ${encryptionPath}. Put it back, or name it in SCHOOLBELL_ENCRYPTION_KEY; without it no registration can be read.`,
     );
   }
-  const encryption = keyFrom(options.encryptionKey, encryptionPath, () => randomBytes(32).toString('base64'));
+  const encryption = keyFrom(options.encryptionKey, encryptionPath, () =>
+    randomBytes(32).toString('base64'),
+  );
   return {
     databasePath,
     adminKey: admin.key,
@@ -68,7 +74,8 @@ function readKey(path: string): string {
     throw new ConfigError(`Others may read the key file ${path}. Run: chmod 600 ${path}`);
   }
   const key = readFileSync(path, 'utf8').trim();
-  if (key === '') throw new ConfigError(`The key file ${path} is empty. Put the key back, or remove the file.`);
+  if (key === '')
+    throw new ConfigError(`The key file ${path} is empty. Put the key back, or remove the file.`);
   return key;
 }
 

@@ -15,7 +15,11 @@ const USER_SUBJECTS: readonly SubjectPath[] = [
   { kind: 'learner', path: 'LoginName' },
 ];
 
-function aboutLearner(name: string, status: readonly [number, string], description: string): Filter {
+function aboutLearner(
+  name: string,
+  status: readonly [number, string],
+  description: string,
+): Filter {
   const example = learnerExample(name, status);
   return { name, description, schema: learnerSchema(name), example, subjects: LEARNER_SUBJECTS };
 }
@@ -35,11 +39,27 @@ function aboutUser(name: string, isDeleted: boolean, description: string): Filte
  * The numbers of EnrollmentStatus are not documented there; those in the examples are samples.
  */
 export const BUILTIN_FILTERS: readonly Filter[] = [
-  aboutLearner('EnrollmentApprovalRequest', [1, 'Pending approval'], 'A learner asks to be enrolled in a course whose enrolments are approved elsewhere.'),
-  aboutLearner('CourseEnrollment', [2, 'Enrolled'], 'Learners were enrolled in a course or training plan.'),
-  aboutLearner('CourseUnenrollment', [0, 'Not enrolled'], 'Learners left a course or training plan, or were taken out of it.'),
+  aboutLearner(
+    'EnrollmentApprovalRequest',
+    [1, 'Pending approval'],
+    'A learner asks to be enrolled in a course whose enrolments are approved elsewhere.',
+  ),
+  aboutLearner(
+    'CourseEnrollment',
+    [2, 'Enrolled'],
+    'Learners were enrolled in a course or training plan.',
+  ),
+  aboutLearner(
+    'CourseUnenrollment',
+    [0, 'Not enrolled'],
+    'Learners left a course or training plan, or were taken out of it.',
+  ),
   aboutLearner('CourseStarted', [2, 'Enrolled'], 'Learners began the first activity of a course.'),
-  aboutLearner('CourseCompleted', [3, 'Completed'], 'Learners completed a course or training plan.'),
+  aboutLearner(
+    'CourseCompleted',
+    [3, 'Completed'],
+    'Learners completed a course or training plan.',
+  ),
   aboutCourse('CoursePublished', true, 'A course was listed in a catalogue.'),
   aboutCourse('CourseUnpublished', false, 'A course was taken out of a catalogue.'),
   aboutUser('UserCreated', false, 'An account was created or switched on.'),

@@ -21,7 +21,10 @@ const LEARNER = {
 const TIME = '2026-09-01T08:15:30Z';
 
 /** An example of an event about a learner and a course. */
-export function learnerExample(action: string, status: readonly [number: number, text: string]): object {
+export function learnerExample(
+  action: string,
+  status: readonly [number: number, text: string],
+): object {
   return {
     Action: action,
     EnrollmentStatus: status[0],

@@ -11,7 +11,11 @@ export type ObjectSchema = {
 export const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
 
 const text = (description: string): object => ({ type: 'string', description });
-const instant = (description: string): object => ({ type: 'string', format: 'date-time', description });
+const instant = (description: string): object => ({
+  type: 'string',
+  format: 'date-time',
+  description,
+});
 const flag = (description: string): object => ({ type: 'boolean', description });
 
 const COURSE_MEMBERS = {
@@ -20,7 +24,10 @@ const COURSE_MEMBERS = {
   Id: text('Id of the course or training plan.'),
   Title: text('Title of the course or training plan.'),
   Url: text('Where learners open the course.'),
-  CourseType: { enum: ['ELearning', 'ClassRoom', 'Webinar', 'TrainingPlan'], description: 'Kind of training.' },
+  CourseType: {
+    enum: ['ELearning', 'ClassRoom', 'Webinar', 'TrainingPlan'],
+    description: 'Kind of training.',
+  },
   Published: flag('True when the course is listed in its catalogue.'),
 };
 
@@ -29,7 +36,9 @@ const LEARNER: ObjectSchema = {
   properties: {
     Id: text('Id of the learner in the learning platform.'),
     DirectoryObjectId: text('Object id of the learner in the directory.'),
-    EnrollmentId: text('Id of this learner’s enrolment: what approvals and cancellations refer to.'),
+    EnrollmentId: text(
+      'Id of this learner’s enrolment: what approvals and cancellations refer to.',
+    ),
     LoginName: text('Login name.'),
     Title: text('Display name.'),
     Department: text('Department.'),
@@ -41,7 +50,11 @@ const LEARNER: ObjectSchema = {
 /** Of events about learners and one course; a bulk enrolment is one notification with many users. */
 export function learnerSchema(action: string): ObjectSchema {
   return notificationSchema(action, {
-    EnrollmentStatus: { type: 'integer', format: 'int32', description: 'Status of the enrolment as a number.' },
+    EnrollmentStatus: {
+      type: 'integer',
+      format: 'int32',
+      description: 'Status of the enrolment as a number.',
+    },
     EnrollmentStatusText: text('Status of the enrolment in words.'),
     TimeStamp: instant('When it happened.'),
     Course: {
@@ -50,7 +63,12 @@ export function learnerSchema(action: string): ObjectSchema {
       properties: COURSE_MEMBERS,
       required: ['Id', 'Title', 'CourseType'],
     },
-    Users: { type: 'array', description: 'The learners it happened to.', items: LEARNER, minItems: 1 },
+    Users: {
+      type: 'array',
+      description: 'The learners it happened to.',
+      items: LEARNER,
+      minItems: 1,
+    },
   });
 }
 
@@ -81,7 +99,10 @@ export function userSchema(action: string): ObjectSchema {
   });
 }
 
-function notificationSchema(action: string, members: Readonly<Record<string, object>>): ObjectSchema {
+function notificationSchema(
+  action: string,
+  members: Readonly<Record<string, object>>,
+): ObjectSchema {
   return {
     $schema: DIALECT,
     title: action,
@@ -91,4 +112,10 @@ function notificationSchema(action: string, members: Readonly<Record<string, obj
   };
 }
 
-const OPTIONAL: ReadonlySet<string> = new Set(['SiteId', 'WebId', 'Url', 'UserFieldValues', 'DirectoryObjectId']);
+const OPTIONAL: ReadonlySet<string> = new Set([
+  'SiteId',
+  'WebId',
+  'Url',
+  'UserFieldValues',
+  'DirectoryObjectId',
+]);

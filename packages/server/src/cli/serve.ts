@@ -27,8 +27,10 @@ async function serve(flags: Record<string, string | true | undefined>): Promise<
 
 /** Commander's own defaults stay unset, so that the variables are looked at. */
 function flagOf(option: Option): Flag {
-  const name = option.kind === 'switch' ? `--${option.flag}` : `--${option.flag} ${option.placeholder}`;
-  const byDefault = option.default === null || option.default === '' ? '' : ` Default: ${option.default}.`;
+  const name =
+    option.kind === 'switch' ? `--${option.flag}` : `--${option.flag} ${option.placeholder}`;
+  const byDefault =
+    option.default === null || option.default === '' ? '' : ` Default: ${option.default}.`;
   return new Flag(name, `${option.help}${byDefault} [${variableOf(option)}]`);
 }
 
@@ -71,5 +73,7 @@ function startFailure(error: unknown): string {
   if ('code' in error && error.code === 'EADDRINUSE') {
     return `${error.message}. Another program listens there; choose another --port.`;
   }
-  return error instanceof ConfigError || error.name === 'AppError' ? error.message : (error.stack ?? error.message);
+  return error instanceof ConfigError || error.name === 'AppError'
+    ? error.message
+    : (error.stack ?? error.message);
 }

@@ -28,7 +28,10 @@ test('a list is split at commas and trimmed', () => {
 
 test('a setting that cannot be used is refused with its name and what it takes', () => {
   const refused: [Parameters<typeof readConfig>[0], RegExp][] = [
-    [{ port: '70000' }, /--port \(SCHOOLBELL_PORT\) takes a whole number from 0 to 65535\. It is '70000'/],
+    [
+      { port: '70000' },
+      /--port \(SCHOOLBELL_PORT\) takes a whole number from 0 to 65535\. It is '70000'/,
+    ],
     [{ port: 'http' }, /--port/],
     [{ requestTimeout: '15' }, /--request-timeout .* takes a time such as/],
     [{ retrySchedule: 'often' }, /--retry-schedule .* takes 'standard'/],
@@ -37,7 +40,10 @@ test('a setting that cannot be used is refused with its name and what it takes',
     [{ showSecrets: 'maybe' }, /--show-secrets .* takes true or false/],
   ];
   for (const [flags, message] of refused) {
-    assert.throws(() => readConfig(flags, {}), (error) => error instanceof ConfigError && message.test(error.message));
+    assert.throws(
+      () => readConfig(flags, {}),
+      (error) => error instanceof ConfigError && message.test(error.message),
+    );
   }
 });
 
@@ -52,7 +58,8 @@ test('durations are a number and a unit', () => {
   assert.equal(parseDuration('500ms'), 500);
   assert.equal(parseDuration('2h'), 7_200_000);
   assert.equal(parseDuration('30d'), 2_592_000_000);
-  for (const text of ['', '5', 's', '-5s', '5 s', '1.5s', '5w']) assert.equal(parseDuration(text), undefined);
+  for (const text of ['', '5', 's', '-5s', '5 s', '1.5s', '5w'])
+    assert.equal(parseDuration(text), undefined);
 });
 
 test('the configuration page in docs is the one the options give', () => {

@@ -35,7 +35,7 @@ export function readConfig(
   flags: Readonly<Partial<Record<OptionName, string>>>,
   env: Readonly<Record<string, string | undefined>>,
 ): Config {
-  const read = reader(flags, env);
+  const read = new Reader(flags, env);
   return {
     host: read.text('host'),
     port: read.number('port', { min: 0, max: 65_535 }),
@@ -58,66 +58,87 @@ export function readConfig(
 
 type Bounds = { readonly min: number; readonly max: number };
 
-function reader(
-  flags: Readonly<Partial<Record<OptionName, string>>>,
-  env: Readonly<Record<string, string | undefined>>,
-) {
-  const optional = (name: OptionName): string | null => {
+/** Reads options as what they are; each method throws ConfigError for what it cannot use. */
+class Reader {
+  readonly #flags: Readonly<Partial<Record<OptionName, string>>>;
+  readonly #env: Readonly<Record<string, string | undefined>>;
+
+  constructor(
+    flags: Readonly<Partial<Record<OptionName, string>>>,
+    env: Readonly<Record<string, string | undefined>>,
+  ) {
+    this.#flags = flags;
+    this.#env = env;
+  }
+
+  optional(name: OptionName): string | null {
     const option = OPTIONS[name];
-    return flags[name] ?? env[variableOf(option)] ?? option.default;
-  };
-  const text = (name: OptionName): string => optional(name) ?? '';
-  const refuse = (name: OptionName, wanted: string): never => {
+    return this.#flags[name] ?? this.#env[variableOf(option)] ?? option.default;
+  }
+
+  text(name: OptionName): string {
+    return this.optional(name) ?? '';
+  }
+
+  number(name: OptionName, bounds: Bounds): number {
+    const text = this.text(name);
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    return this.#within(name, value, bounds, 'a whole number');
+  }
+
+  duration(name: OptionName, bounds: Bounds): number {
+    const ms = parseDuration(this.text(name));
+    if (ms === undefined) return this.#refuse(name, 'a time such as 500ms, 15s, 5m, 2h or 30d');
+    return this.#within(name, ms, bounds, 'a time in milliseconds');
+  }
+
+  list(name: OptionName): string[] {
+    const items = this.text(name).split(',');
+    return items.map((item) => item.trim()).filter((item) => item !== '');
+  }
+
+  switch(name: OptionName): boolean {
+    const value = this.text(name).toLowerCase();
+    if (['1', 'true', 'yes', 'on'].includes(value)) return true;
+    if (['', '0', 'false', 'no', 'off'].includes(value)) return false;
+    return this.#refuse(name, 'true or false');
+  }
+
+  url(name: OptionName): string | null {
+    const value = this.optional(name);
+    if (value === null) return null;
+    const protocol = URL.canParse(value) ? new URL(value).protocol : '';
+    if (protocol === 'http:' || protocol === 'https:') return value.replace(/\/+$/, '');
+    return this.#refuse(name, 'an absolute http or https URL');
+  }
+
+  schedule(name: OptionName): Schedule {
+    try {
+      return parseSchedule(this.text(name));
+    } catch {
+      return this.#refuse(name, "'standard', 'aspnet' or waits such as 0s,5s,1m,2h");
+    }
+  }
+
+  adminKey(): string | null {
+    const key = this.optional('adminKey');
+    if (key === null || /^[\x21-\x7e]{32,128}$/.test(key)) return key;
+    return this.#refuse('adminKey', '32 to 128 printable characters without spaces');
+  }
+
+  logLevel(): LogLevel {
+    const level = LOG_LEVELS.find((known) => known === this.text('logLevel').toLowerCase());
+    return level ?? this.#refuse('logLevel', `one of ${LOG_LEVELS.join(', ')}`);
+  }
+
+  #within(name: OptionName, value: number, { min, max }: Bounds, unit: string): number {
+    if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+    return this.#refuse(name, `${unit} from ${min} to ${max}`);
+  }
+
+  #refuse(name: OptionName, wanted: string): never {
     const option = OPTIONS[name];
-    const given = option.secret === true ? '' : ` It is '${text(name)}'.`;
+    const given = option.secret === true ? '' : ` It is '${this.text(name)}'.`;
     throw new ConfigError(`--${option.flag} (${variableOf(option)}) takes ${wanted}.${given}`);
-  };
-  const within = (name: OptionName, value: number, bounds: Bounds, unit: string): number => {
-    if (Number.isSafeInteger(value) && value >= bounds.min && value <= bounds.max) return value;
-    return refuse(name, `${unit} from ${bounds.min} to ${bounds.max}`);
-  };
-  return {
-    optional,
-    text,
-    number: (name: OptionName, bounds: Bounds): number =>
-      within(name, /^\d+$/.test(text(name)) ? Number(text(name)) : Number.NaN, bounds, 'a whole number'),
-    duration: (name: OptionName, bounds: Bounds): number => {
-      const ms = parseDuration(text(name)) ?? refuse(name, 'a time such as 500ms, 15s, 5m, 2h or 30d');
-      return within(name, ms, bounds, 'a time in milliseconds');
-    },
-    list: (name: OptionName): string[] =>
-      text(name)
-        .split(',')
-        .map((item) => item.trim())
-        .filter((item) => item !== ''),
-    switch: (name: OptionName): boolean => {
-      const value = text(name).toLowerCase();
-      if (['1', 'true', 'yes', 'on'].includes(value)) return true;
-      if (['', '0', 'false', 'no', 'off'].includes(value)) return false;
-      return refuse(name, 'true or false');
-    },
-    url: (name: OptionName): string | null => {
-      const value = optional(name);
-      if (value === null) return null;
-      const parsed = URL.canParse(value) ? new URL(value) : undefined;
-      if (parsed?.protocol === 'http:' || parsed?.protocol === 'https:') return value.replace(/\/+$/, '');
-      return refuse(name, 'an absolute http or https URL');
-    },
-    schedule: (name: OptionName): Schedule => {
-      try {
-        return parseSchedule(text(name));
-      } catch {
-        return refuse(name, "'standard', 'aspnet' or waits such as 0s,5s,1m,2h");
-      }
-    },
-    adminKey: (): string | null => {
-      const key = optional('adminKey');
-      if (key === null || /^[\x21-\x7e]{32,128}$/.test(key)) return key;
-      return refuse('adminKey', '32 to 128 printable characters without spaces');
-    },
-    logLevel: (): LogLevel => {
-      const level = LOG_LEVELS.find((known) => known === text('logLevel').toLowerCase());
-      return level ?? refuse('logLevel', `one of ${LOG_LEVELS.join(', ')}`);
-    },
-  };
+  }
 }

@@ -15,7 +15,10 @@ const LONGEST_OPEN_MS = 600_000;
 const JITTER = 0.2;
 
 /** True when a request may be sent now: always when closed, one probe at a time when open. */
-export function mayTry(breaker: Breaker, at: { readonly now: number; readonly inFlight: number }): boolean {
+export function mayTry(
+  breaker: Breaker,
+  at: { readonly now: number; readonly inFlight: number },
+): boolean {
   return breaker.state === 'closed' || (at.now >= breaker.until && at.inFlight === 0);
 }
 
@@ -40,7 +43,10 @@ function reopen(
   return open(Math.min(breaker.openForMs * 2, LONGEST_OPEN_MS), attempt);
 }
 
-function open(openForMs: number, { now, random }: { readonly now: number; readonly random: number }): Breaker {
+function open(
+  openForMs: number,
+  { now, random }: { readonly now: number; readonly random: number },
+): Breaker {
   const jittered = openForMs * (1 - JITTER + 2 * JITTER * random);
   return { state: 'open', until: now + Math.round(jittered), openForMs };
 }

@@ -26,11 +26,15 @@ export function explain(outcome: Outcome): Explanation {
         sentence: `The receiver answered with something that is not HTTP (${outcome.code}). Check that the port belongs to a web server.`,
       };
     case 'headers_too_large':
-      return { class: 'headers_too_large', sentence: 'The receiver answered with more than 16 KiB of headers.' };
+      return {
+        class: 'headers_too_large',
+        sentence: 'The receiver answered with more than 16 KiB of headers.',
+      };
     case 'blocked':
       return {
         class: 'policy_blocked',
-        sentence: 'The address is not one that this installation sends to. Use a public address, or ask the operator to allow it.',
+        sentence:
+          'The address is not one that this installation sends to. Use a public address, or ask the operator to allow it.',
       };
     default:
       return unreachable(outcome);
@@ -41,9 +45,14 @@ type Headers = readonly (readonly [name: string, value: string])[];
 
 function explainResponse(status: number, headers: Headers): Explanation {
   const known = STATUS_SENTENCES[status];
-  if (known !== undefined) return { class: classOf(status), sentence: `The receiver answered ${status}: ${known}` };
-  if (status >= 300 && status <= 399) return { class: 'http_3xx', sentence: redirectSentence(status, headers) };
-  return { class: classOf(status), sentence: `The receiver answered ${status}${meaningOf(status)}` };
+  if (known !== undefined)
+    return { class: classOf(status), sentence: `The receiver answered ${status}: ${known}` };
+  if (status >= 300 && status <= 399)
+    return { class: 'http_3xx', sentence: redirectSentence(status, headers) };
+  return {
+    class: classOf(status),
+    sentence: `The receiver answered ${status}${meaningOf(status)}`,
+  };
 }
 
 function classOf(status: number): string {
@@ -55,7 +64,8 @@ function classOf(status: number): string {
 function meaningOf(status: number): string {
   if (status >= 200 && status <= 299) return ': delivered.';
   if (status >= 400 && status <= 499) return ': it refused the delivery. Its own log says why.';
-  if (status >= 500 && status <= 599) return ': it failed while handling the delivery. Its own log says why.';
+  if (status >= 500 && status <= 599)
+    return ': it failed while handling the delivery. Its own log says why.';
   return ', which is not a success.';
 }
 
@@ -95,7 +105,10 @@ function explainTimeout(phase: 'connect' | 'tls' | 'response', afterMs: number):
     };
   }
   if (phase === 'tls') {
-    return { class: 'connect_timeout', sentence: `The TLS handshake was not done within ${seconds} s.` };
+    return {
+      class: 'connect_timeout',
+      sentence: `The TLS handshake was not done within ${seconds} s.`,
+    };
   }
   return {
     class: 'timeout',
@@ -105,10 +118,16 @@ function explainTimeout(phase: 'connect' | 'tls' | 'response', afterMs: number):
 
 function explainConnect(code: string): Explanation {
   if (code === 'ECONNREFUSED') {
-    return { class: 'connect_refused', sentence: 'Nothing listens at the address. Check the port, and whether the receiver runs.' };
+    return {
+      class: 'connect_refused',
+      sentence: 'Nothing listens at the address. Check the port, and whether the receiver runs.',
+    };
   }
   if (code === 'ECONNRESET') {
-    return { class: 'connect_reset', sentence: 'The receiver closed the connection without an answer.' };
+    return {
+      class: 'connect_reset',
+      sentence: 'The receiver closed the connection without an answer.',
+    };
   }
   return { class: 'connect_error', sentence: `No connection came about (${code}).` };
 }
@@ -117,11 +136,23 @@ const TLS_SENTENCES: readonly (readonly [code: RegExp, sentence: string])[] = [
   [/CERT_HAS_EXPIRED/, 'The certificate of the receiver has expired. It must be renewed.'],
   [/CERT_NOT_YET_VALID/, 'The certificate of the receiver is not valid yet. Check the clocks.'],
   [/ALTNAME_INVALID|HOSTNAME_MISMATCH/, 'The certificate of the receiver is for another name.'],
-  [/SELF_SIGNED|DEPTH_ZERO/, 'The certificate of the receiver is signed by itself. It needs one of a known authority, or the operator must trust its authority.'],
-  [/UNABLE_TO|INVALID_CA|UNTRUSTED/, 'The certificate of the receiver is of an unknown authority, or an intermediate certificate is missing.'],
+  [
+    /SELF_SIGNED|DEPTH_ZERO/,
+    'The certificate of the receiver is signed by itself. It needs one of a known authority, or the operator must trust its authority.',
+  ],
+  [
+    /UNABLE_TO|INVALID_CA|UNTRUSTED/,
+    'The certificate of the receiver is of an unknown authority, or an intermediate certificate is missing.',
+  ],
   [/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/, 'The receiver speaks TLS older than 1.2 only.'],
-  [/CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE/, 'The receiver refused the TLS handshake: it may ask for a client certificate.'],
-  [/WRONG_VERSION_NUMBER|PACKET_LENGTH/, 'The receiver does not speak TLS at this port. Use http:// or the right port.'],
+  [
+    /CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE/,
+    'The receiver refused the TLS handshake: it may ask for a client certificate.',
+  ],
+  [
+    /WRONG_VERSION_NUMBER|PACKET_LENGTH/,
+    'The receiver does not speak TLS at this port. Use http:// or the right port.',
+  ],
 ];
 
 function tlsSentence(code: string): string {

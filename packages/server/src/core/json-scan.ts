@@ -6,6 +6,7 @@ export class JsonError extends Error {
 /** Levels of arrays and objects that are read. */
 export const MAX_JSON_DEPTH = 64;
 
+const SPACE = 0x20;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const COLON = 0x3a;
@@ -31,15 +32,8 @@ export class JsonScanner {
 
   /** Code of the next character that is not white space; NaN at the end. */
   peek(): number {
-    const { text } = this;
-    let pos = this.pos;
-    let code = text.charCodeAt(pos);
-    while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) {
-      pos += 1;
-      code = text.charCodeAt(pos);
-    }
-    this.pos = pos;
-    return code;
+    const code = this.text.charCodeAt(this.pos);
+    return code > SPACE ? code : this.#peekPastSpace();
   }
 
   /** True when the next value is an object. */
@@ -159,7 +153,9 @@ export class JsonScanner {
     if (this.peek() !== open) this.fail();
     this.#depth += 1;
     if (this.#depth > MAX_JSON_DEPTH) {
-      throw new JsonError(`Too deep: at most ${MAX_JSON_DEPTH} levels of arrays and objects are read.`);
+      throw new JsonError(
+        `Too deep: at most ${MAX_JSON_DEPTH} levels of arrays and objects are read.`,
+      );
     }
     this.pos += 1;
   }
@@ -169,22 +165,34 @@ export class JsonScanner {
     this.pos += 1;
   }
 
+  /** Apart from peek, which is called for each token: most tokens have no white space before them. */
+  #peekPastSpace(): number {
+    const { text } = this;
+    let pos = this.pos;
+    let code = text.charCodeAt(pos);
+    while (code === SPACE || code === 0x0a || code === 0x0d || code === 0x09) {
+      pos += 1;
+      code = text.charCodeAt(pos);
+    }
+    this.pos = pos;
+    return code;
+  }
+
   /** True when the string holds no escapes. */
   #skipString(): boolean {
     const { text } = this;
     let pos = this.pos + 1;
     let plain = true;
     for (;;) {
-      const code = text.charCodeAt(pos);
-      if (code === QUOTE) break;
-      if (code === BACKSLASH) {
-        plain = false;
-        pos = this.#skipEscape(pos);
-      } else if (code >= 0x20) pos += 1;
-      else {
-        this.pos = pos;
-        this.fail();
+      let code = text.charCodeAt(pos);
+      while (code >= SPACE && code !== QUOTE && code !== BACKSLASH) {
+        pos += 1;
+        code = text.charCodeAt(pos);
       }
+      if (code === QUOTE) break;
+      if (code !== BACKSLASH) this.#failAt(pos);
+      plain = false;
+      pos = this.#skipEscape(pos);
     }
     this.pos = pos + 1;
     return plain;

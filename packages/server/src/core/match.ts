@@ -1,4 +1,9 @@
-import { type Registration, registrationKey, type RegistrationRef, WILDCARD } from './registration.ts';
+import {
+  type Registration,
+  registrationKey,
+  type RegistrationRef,
+  WILDCARD,
+} from './registration.ts';
 
 export type Match = {
   readonly registration: Registration;

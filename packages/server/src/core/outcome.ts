@@ -1,7 +1,11 @@
 /** What came of one HTTP try. Only `response` reached a server that answered. */
 export type Outcome =
   | { readonly kind: 'response'; readonly status: number; readonly response: ResponseRecord }
-  | { readonly kind: 'timeout'; readonly phase: 'connect' | 'tls' | 'response'; readonly afterMs: number }
+  | {
+      readonly kind: 'timeout';
+      readonly phase: 'connect' | 'tls' | 'response';
+      readonly afterMs: number;
+    }
   | { readonly kind: 'dns_error'; readonly host: string; readonly code: string }
   | { readonly kind: 'connect_error'; readonly code: string }
   | { readonly kind: 'tls_error'; readonly code: string }

@@ -73,7 +73,8 @@ function refusing(place: string, read: () => void): void {
   try {
     read();
   } catch (error) {
-    if (error instanceof AppError && place !== '') throw new AppError(error.code, place + error.message);
+    if (error instanceof AppError && place !== '')
+      throw new AppError(error.code, place + error.message);
     if (error instanceof JsonError) throw new AppError('bad_request', place + error.message);
     throw error;
   }
@@ -91,9 +92,15 @@ const ENVELOPE_MEMBERS: ReadonlySet<string> = new Set(['tenant', 'idempotencykey
 const SHAPES = 'Send {"Action": "…", …} or {"Notifications": [{"Action": "…", …}]}.';
 
 function readEvent(scanner: JsonScanner): EventDraft {
-  if (!scanner.atObject()) throw new AppError('bad_request', `An event is a JSON object. ${SHAPES}`);
+  if (!scanner.atObject())
+    throw new AppError('bad_request', `An event is a JSON object. ${SHAPES}`);
   const start = scanner.pos;
-  const members: Members = { action: null, seenAction: false, notifications: null, envelope: new Map() };
+  const members: Members = {
+    action: null,
+    seenAction: false,
+    notifications: null,
+    envelope: new Map(),
+  };
   const others: string[] = [];
   scanner.object((key) => {
     if (key === 'Action') readAction(scanner, members);
@@ -130,9 +137,13 @@ function readNotifications(scanner: JsonScanner): Notification[] {
   const notifications: Notification[] = [];
   scanner.array((index) => {
     if (index === MAX_NOTIFICATIONS_PER_EVENT) {
-      throw new AppError('too_large', `An event takes at most ${MAX_NOTIFICATIONS_PER_EVENT} notifications.`);
+      throw new AppError(
+        'too_large',
+        `An event takes at most ${MAX_NOTIFICATIONS_PER_EVENT} notifications.`,
+      );
     }
-    if (!scanner.atObject()) throw new AppError('bad_request', 'A notification is a JSON object with an Action.');
+    if (!scanner.atObject())
+      throw new AppError('bad_request', 'A notification is a JSON object with an Action.');
     const start = scanner.pos;
     const members = { action: null, seenAction: false };
     scanner.object((key) => {
@@ -145,14 +156,20 @@ function readNotifications(scanner: JsonScanner): Notification[] {
   return notifications;
 }
 
-function readAction(scanner: JsonScanner, members: { action: string | null; seenAction: boolean }): void {
+function readAction(
+  scanner: JsonScanner,
+  members: { action: string | null; seenAction: boolean },
+): void {
   if (members.seenAction) throw twice('Action');
   members.seenAction = true;
   if (scanner.peek() === 0x22) members.action = scanner.string();
   else scanner.skip();
 }
 
-function notification(text: string, { action, seenAction }: Pick<Members, 'action' | 'seenAction'>): Notification {
+function notification(
+  text: string,
+  { action, seenAction }: Pick<Members, 'action' | 'seenAction'>,
+): Notification {
   if (!seenAction) throw new AppError('bad_request', `A notification needs an Action. ${SHAPES}`);
   if (action === null || !isAction(action)) {
     throw new AppError(
@@ -160,7 +177,10 @@ function notification(text: string, { action, seenAction }: Pick<Members, 'actio
       `Action is a name of 1 to ${MAX_ACTION_LENGTH} characters, without control characters and not '*'.`,
     );
   }
-  if (text.length > MAX_NOTIFICATION_BYTES / 3 && Buffer.byteLength(text) > MAX_NOTIFICATION_BYTES) {
+  if (
+    text.length > MAX_NOTIFICATION_BYTES / 3 &&
+    Buffer.byteLength(text) > MAX_NOTIFICATION_BYTES
+  ) {
     throw new AppError('too_large', 'A notification takes at most 256 KiB.');
   }
   return { text, action };
@@ -171,7 +191,9 @@ function isAction(action: string): boolean {
   return !/[\p{Cc}\p{Cs}]/u.test(action);
 }
 
-function readEnvelope({ envelope }: Members): Pick<EventDraft, 'tenant' | 'idempotencyKey' | 'occurredAt'> {
+function readEnvelope({
+  envelope,
+}: Members): Pick<EventDraft, 'tenant' | 'idempotencyKey' | 'occurredAt'> {
   return {
     tenant: readMember(envelope, 'tenant', readTenant),
     idempotencyKey: readMember(envelope, 'idempotencykey', readIdempotencyKey),
@@ -189,7 +211,8 @@ function readMember<T>(
   const value: unknown = JSON.parse(member.raw);
   if (value === null) return null;
   const result = read(value);
-  if (result === undefined) throw new AppError('bad_request', `${member.key} cannot be read. ${WANTED[name] ?? ''}`);
+  if (result === undefined)
+    throw new AppError('bad_request', `${member.key} cannot be read. ${WANTED[name] ?? ''}`);
   return result;
 }
 

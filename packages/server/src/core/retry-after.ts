@@ -2,7 +2,8 @@ import type { Outcome } from './outcome.ts';
 
 /** What a 429 or 503 asked for in its `Retry-After`, in milliseconds from `now`; null when it asked for nothing readable. */
 export function retryAfterMs(outcome: Outcome, now: number): number | null {
-  if (outcome.kind !== 'response' || (outcome.status !== 429 && outcome.status !== 503)) return null;
+  if (outcome.kind !== 'response' || (outcome.status !== 429 && outcome.status !== 503))
+    return null;
   const header = outcome.response.headers.find(([name]) => name.toLowerCase() === 'retry-after');
   return header === undefined ? null : parseRetryAfter(header[1], now);
 }
@@ -19,8 +20,14 @@ const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', '
 const TIME = String.raw`(?<hour>\d{2}):(?<minute>\d{2}):(?<second>\d{2})`;
 /** RFC 9110: IMF-fixdate, RFC 850 and asctime. */
 const HTTP_DATES = [
-  new RegExp(String.raw`^[a-z]{3}, (?<day>\d{2}) (?<month>[a-z]{3}) (?<year>\d{4}) ${TIME} gmt$`, 'i'),
-  new RegExp(String.raw`^[a-z]{6,9}, (?<day>\d{2})-(?<month>[a-z]{3})-(?<year>\d{2}) ${TIME} gmt$`, 'i'),
+  new RegExp(
+    String.raw`^[a-z]{3}, (?<day>\d{2}) (?<month>[a-z]{3}) (?<year>\d{4}) ${TIME} gmt$`,
+    'i',
+  ),
+  new RegExp(
+    String.raw`^[a-z]{6,9}, (?<day>\d{2})-(?<month>[a-z]{3})-(?<year>\d{2}) ${TIME} gmt$`,
+    'i',
+  ),
   new RegExp(String.raw`^[a-z]{3} (?<month>[a-z]{3}) (?<day>[ \d]\d) ${TIME} (?<year>\d{4})$`, 'i'),
 ];
 

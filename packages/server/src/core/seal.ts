@@ -54,7 +54,8 @@ function seal(with_: { keyId: string; key: Uint8Array }, text: string, place: Se
 function open(keys: ReadonlyMap<string, Uint8Array>, sealed: string, place: SealPlace): string {
   const [version, keyId = '', nonce = '', text = ''] = sealed.split('.');
   const key = keys.get(keyId);
-  if (version !== 'v1' || key === undefined) throw new SealError(`sealed with another key: ${keyId}`);
+  if (version !== 'v1' || key === undefined)
+    throw new SealError(`sealed with another key: ${keyId}`);
   const bytes = Buffer.from(text, 'base64url');
   try {
     const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url'));

@@ -42,7 +42,9 @@ export type SignedDelivery = {
 };
 
 /** Everything a delivery sends in its head but `host`, `content-length` and `connection`, in order. */
-export function deliveryHeaders(delivery: SignedDelivery): (readonly [name: string, value: string])[] {
+export function deliveryHeaders(
+  delivery: SignedDelivery,
+): (readonly [name: string, value: string])[] {
   const { secret, id, timestampSeconds, body, headers } = delivery;
   return [
     ['Content-Type', 'application/json; charset=utf-8'],

@@ -3,7 +3,10 @@ import { inNetwork, isMetadata, parseAddress, refuseAddress, unmapped } from './
 
 /** What an operator lets registrations point at besides the public internet. */
 export type Allow = {
-  readonly networks: readonly { readonly range: [ipaddr.IPv4 | ipaddr.IPv6, number]; readonly port: number | null }[];
+  readonly networks: readonly {
+    readonly range: [ipaddr.IPv4 | ipaddr.IPv6, number];
+    readonly port: number | null;
+  }[];
   readonly names: readonly { readonly name: string; readonly port: number | null }[];
   /** Metadata addresses inside allowed networks are let through too. */
   readonly metadata: boolean;
@@ -19,10 +22,14 @@ export function parseAllow(entries: readonly string[], metadata: boolean): Allow
     const { place, port } = splitPort(entry);
     const range = parseRange(place);
     if (range !== undefined) networks.push({ range, port });
-    else if (/^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i.test(place)) {
+    else if (
+      /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i.test(place)
+    ) {
       names.push({ name: place.toLowerCase(), port });
     } else {
-      throw new RangeError(`'${entry}' is not a network (10.0.0.0/8), an address or a host name, with or without :port.`);
+      throw new RangeError(
+        `'${entry}' is not a network (10.0.0.0/8), an address or a host name, with or without :port.`,
+      );
     }
   }
   return { networks, names, metadata };
@@ -31,7 +38,9 @@ export function parseAllow(entries: readonly string[], metadata: boolean): Allow
 /** True when the name itself is allowed at this port. */
 export function allowsName(allow: Allow, name: string, port: number): boolean {
   const bare = name.toLowerCase().replace(/\.$/, '');
-  return allow.names.some((entry) => entry.name === bare && (entry.port === null || entry.port === port));
+  return allow.names.some(
+    (entry) => entry.name === bare && (entry.port === null || entry.port === port),
+  );
 }
 
 /** True when a connection to this address may be made; `byName` for names that are allowed themselves. */

@@ -68,13 +68,15 @@ class GuardedEgress implements Egress {
   #start(sending: Sending): void {
     const afterMs = sending.request.timeoutMs ?? this.#options.requestTimeoutMs;
     const expire = (): void => sending.expire(afterMs);
-    if (sending.request.timeoutMs === undefined) sending.cancelDeadline = this.#deadlines.add(expire);
+    if (sending.request.timeoutMs === undefined)
+      sending.cancelDeadline = this.#deadlines.add(expire);
     else {
       const timer = setTimeout(expire, afterMs);
       sending.cancelDeadline = () => clearTimeout(timer);
     }
     const pooled = this.#pool.take(sending.request.pool, sending.origin);
-    if (pooled === undefined || this.#continuing.has(sending.origin)) void this.#onNewSocket(sending);
+    if (pooled === undefined || this.#continuing.has(sending.origin))
+      void this.#onNewSocket(sending);
     else this.#exchange(sending, pooled);
   }
 
@@ -86,7 +88,9 @@ class GuardedEgress implements Egress {
         sending.end({ kind: 'connect_error', code: 'ECONNABORTED' });
       } else if (this.#continuing.has(sending.origin)) {
         const { request, target } = sending;
-        sending.abort = exchangeByNode({ socket, request, target }, (outcome) => sending.end(outcome));
+        sending.abort = exchangeByNode({ socket, request, target }, (outcome) =>
+          sending.end(outcome),
+        );
       } else {
         const { pool } = sending.request;
         const connection: Connection = new Connection(socket, sending.target, () =>
@@ -95,7 +99,9 @@ class GuardedEgress implements Egress {
         this.#exchange(sending, connection);
       }
     } catch (error) {
-      sending.end(error instanceof Failure ? error.outcome : { kind: 'protocol_error', code: 'UNKNOWN' });
+      sending.end(
+        error instanceof Failure ? error.outcome : { kind: 'protocol_error', code: 'UNKNOWN' },
+      );
     }
   }
 
@@ -110,7 +116,11 @@ class GuardedEgress implements Egress {
 
   /** A server that had closed the connection, or that says 100, gets the request once more, on a new socket. */
   #onExchanged(sending: Sending, end: ExchangeEnd): void {
-    const again = (end.wasStale || end.sentContinue) && !sending.wasRepeated && !sending.isOver && !this.#closed;
+    const again =
+      (end.wasStale || end.sentContinue) &&
+      !sending.wasRepeated &&
+      !sending.isOver &&
+      !this.#closed;
     if (!again) return sending.end(end.outcome);
     sending.wasRepeated = true;
     if (end.sentContinue) {

@@ -62,12 +62,21 @@ export class Connection {
   }
 
   /** Sends one request; `onEnd` is called exactly once. Returns a function that ends it early. */
-  exchange(request: OutboundRequest, target: Target, onEnd: (end: ExchangeEnd) => void): (failure: Failure) => void {
+  exchange(
+    request: OutboundRequest,
+    target: Target,
+    onEnd: (end: ExchangeEnd) => void,
+  ): (failure: Failure) => void {
     this.#uses += 1;
     const exchange = new Exchange(this.#socket, this.#uses > 1, onEnd);
     try {
       this.#client.dispatch(
-        { method: request.method, path: target.path, headers: flatHeaders(request, target), body: request.body },
+        {
+          method: request.method,
+          path: target.path,
+          headers: flatHeaders(request, target),
+          body: request.body,
+        },
         exchange,
       );
     } catch (error) {
@@ -103,7 +112,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#controller = controller;
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ParsedHeaders): void {
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: ParsedHeaders,
+  ): void {
     if (status >= 200) this.#collector.head(status, headers);
     else if (!this.#collector.interim()) {
       controller.abort(new Failure({ kind: 'protocol_error', code: 'TOO_MANY_INTERIM_RESPONSES' }));
@@ -111,7 +124,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
-    if (!this.#collector.data(chunk)) controller.abort(new Failure({ kind: 'protocol_error', code: 'BODY_CUT' }));
+    if (!this.#collector.data(chunk))
+      controller.abort(new Failure({ kind: 'protocol_error', code: 'BODY_CUT' }));
   }
 
   onResponseEnd(): void {
@@ -152,5 +166,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
 /** How undici reports a final-looking answer where none can be: in practice `100 Continue`. */
 function isBadResponse(error: unknown): boolean {
-  return codeOf(error) === 'UND_ERR_SOCKET' && error instanceof Error && error.message === 'bad response';
+  return (
+    codeOf(error) === 'UND_ERR_SOCKET' && error instanceof Error && error.message === 'bad response'
+  );
 }

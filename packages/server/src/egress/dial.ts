@@ -28,7 +28,8 @@ export async function dial(target: Target, options: DialOptions): Promise<Socket
   const socket = connectTcp(tcpOptions(target, addresses));
   socket.setNoDelay(true);
   const timer = setTimeout(
-    () => socket.destroy(new Failure({ kind: 'timeout', phase, afterMs: options.connectTimeoutMs })),
+    () =>
+      socket.destroy(new Failure({ kind: 'timeout', phase, afterMs: options.connectTimeoutMs })),
     options.connectTimeoutMs,
   );
   try {
@@ -52,7 +53,8 @@ async function vettedAddresses(target: Target, options: DialOptions): Promise<re
     if (!allowsAddress(options.allow, { address, port: target.port, byName })) {
       throw new Failure({ kind: 'blocked', rule: 'address' });
     }
-    if (options.isOwn(address, target.port)) throw new Failure({ kind: 'blocked', rule: 'own listener' });
+    if (options.isOwn(address, target.port))
+      throw new Failure({ kind: 'blocked', rule: 'own listener' });
   }
   return addresses;
 }
@@ -86,7 +88,9 @@ function checkPeer(socket: Socket, addresses: readonly string[]): void {
 }
 
 function isSameAddress(a: string, b: string): boolean {
-  return a === b || new URL(`http://${bracket(a)}`).hostname === new URL(`http://${bracket(b)}`).hostname;
+  return (
+    a === b || new URL(`http://${bracket(a)}`).hostname === new URL(`http://${bracket(b)}`).hostname
+  );
 }
 
 function bracket(address: string): string {

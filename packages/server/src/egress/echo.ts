@@ -25,7 +25,10 @@ const NOT_RETURNED =
  * query must return the token and nothing else. Failures say one thing whatever stands behind an
  * address, so that nobody learns what does.
  */
-export async function verifyEcho(egress: Egress, { uri, headers, token }: EchoRequest): Promise<EchoResult> {
+export async function verifyEcho(
+  egress: Egress,
+  { uri, headers, token }: EchoRequest,
+): Promise<EchoResult> {
   const outcome = await egress.send({
     method: 'GET',
     uri: `${uri}${uri.includes('?') ? '&' : '?'}echo=${token}`,
@@ -41,7 +44,9 @@ export async function verifyEcho(egress: Egress, { uri, headers, token }: EchoRe
 /** True when the query has a parameter named `noecho`, in any case and however encoded. */
 export function hasNoEcho(uri: string): boolean {
   const query = /\?([^#]*)/.exec(uri)?.[1] ?? '';
-  return query.split('&').some((pair) => decoded(pair.split('=')[0] ?? '').toLowerCase() === 'noecho');
+  return query
+    .split('&')
+    .some((pair) => decoded(pair.split('=')[0] ?? '').toLowerCase() === 'noecho');
 }
 
 function judgeEcho(outcome: Outcome, token: string): EchoResult {
@@ -59,7 +64,9 @@ function failed(reason: string): EchoResult {
 
 /** The texts .NET Framework gives. */
 function noAnswer(outcome: Outcome): string {
-  return outcome.kind === 'timeout' ? 'A task was canceled.' : 'An error occurred while sending the request.';
+  return outcome.kind === 'timeout'
+    ? 'A task was canceled.'
+    : 'An error occurred while sending the request.';
 }
 
 function decoded(text: string): string {

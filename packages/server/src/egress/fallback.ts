@@ -23,7 +23,8 @@ export function exchangeByNode(
     socket.destroy();
     onEnd(outcome);
   };
-  const fail = (error: unknown): void => end(collector.hasHead ? collector.outcome(true) : exchangeOutcome(error));
+  const fail = (error: unknown): void =>
+    end(collector.hasHead ? collector.outcome(true) : exchangeOutcome(error));
   const outgoing = httpRequest({
     method: request.method,
     path: target.path,
@@ -33,7 +34,8 @@ export function exchangeByNode(
     createConnection: () => socket,
   });
   outgoing.on('information', () => {
-    if (!collector.interim()) fail(new Failure({ kind: 'protocol_error', code: 'TOO_MANY_INTERIM_RESPONSES' }));
+    if (!collector.interim())
+      fail(new Failure({ kind: 'protocol_error', code: 'TOO_MANY_INTERIM_RESPONSES' }));
   });
   outgoing.on('error', fail);
   outgoing.on('response', (incoming) => {

@@ -11,7 +11,8 @@ export class ConnectionPool {
   take(pool: string, origin: string): Connection | undefined {
     const idle = this.#pools.get(pool)?.get(origin);
     for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop()) {
-      if (connection.isUsable && performance.now() - connection.idleSince < MAX_IDLE_MS) return connection;
+      if (connection.isUsable && performance.now() - connection.idleSince < MAX_IDLE_MS)
+        return connection;
       connection.close();
     }
     return undefined;
@@ -26,7 +27,8 @@ export class ConnectionPool {
   }
 
   forget(pool: string): void {
-    for (const idle of this.#pools.get(pool)?.values() ?? []) for (const connection of idle) connection.close();
+    for (const idle of this.#pools.get(pool)?.values() ?? [])
+      for (const connection of idle) connection.close();
     this.#pools.delete(pool);
   }
 

@@ -18,7 +18,10 @@ export function createResolver(): Resolve {
   return async (hostname) => {
     const name = hostname.replace(/\.$/, '');
     if (name === 'localhost' || name.endsWith('.localhost')) return ['127.0.0.1', '::1'];
-    const [v4, v6] = await Promise.allSettled([resolver.resolve4(`${name}.`), resolver.resolve6(`${name}.`)]);
+    const [v4, v6] = await Promise.allSettled([
+      resolver.resolve4(`${name}.`),
+      resolver.resolve6(`${name}.`),
+    ]);
     const found = [...valuesOf(v4), ...valuesOf(v6)];
     if (found.length > 0) return found;
     throw reasonOf(v4) ?? reasonOf(v6) ?? new Error(`${name} has no address`);

@@ -42,7 +42,11 @@ export class ResponseCollector {
 
   outcome(truncated: boolean): Outcome {
     const body = this.#size === 0 ? '' : Buffer.concat(this.#chunks).toString('utf8');
-    return { kind: 'response', status: this.#status, response: { headers: this.#headers, body, truncated } };
+    return {
+      kind: 'response',
+      status: this.#status,
+      response: { headers: this.#headers, body, truncated },
+    };
   }
 }
 

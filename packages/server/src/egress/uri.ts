@@ -30,11 +30,12 @@ const PRIVATE_NAMES =
  * and control planes that a request with a body could reach.
  */
 const DENIED_PORTS: ReadonlySet<number> = new Set([
-  0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109,
-  110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531,
-  532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060,
-  5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10_080, 1433, 1521, 2375, 2376, 2379, 2380, 3306, 3389,
-  5432, 5984, 6379, 6443, 9042, 9200, 9300, 10_250, 11_211, 27_017,
+  0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102,
+  103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465,
+  512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993,
+  995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668,
+  6669, 6679, 6697, 10_080, 1433, 1521, 2375, 2376, 2379, 2380, 3306, 3389, 5432, 5984, 6379, 6443,
+  9042, 9200, 9300, 10_250, 11_211, 27_017,
 ]);
 
 const SENTENCES = {
@@ -90,7 +91,9 @@ function toTarget(url: URL): Target {
 
 /** Letters, digits and `-._~` need no escape (RFC 3986, 6.2.2.2), and .NET sends them without one. */
 function plainPath(path: string): string {
-  return path.replaceAll(/%(2[de]|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/gi, (escape) => decodeURIComponent(escape));
+  return path.replaceAll(/%(2[de]|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/gi, (escape) =>
+    decodeURIComponent(escape),
+  );
 }
 
 /** The host as written is the host as read, but for letter case and international names. */
@@ -106,7 +109,10 @@ function isWrittenPlainly(authority: string, target: Target): boolean {
 
 /** Other dots and full-width letters read as ASCII by some parsers only. */
 function hasNoHiddenDots(host: string): boolean {
-  return !/[\u3002\uff0e\uff61\uff00-\uffef\u00ad\u200b-\u200f\u2060-\u206f]/.test(host) && host === host.normalize('NFKC');
+  return (
+    !/[\u3002\uff0e\uff61\uff00-\uffef\u00ad\u200b-\u200f\u2060-\u206f]/.test(host) &&
+    host === host.normalize('NFKC')
+  );
 }
 
 function isName(hostname: string): boolean {

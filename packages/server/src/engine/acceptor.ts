@@ -16,7 +16,11 @@ export type EventToAccept = {
 /** What is accepted whole or not at all. */
 export type AcceptRequest = {
   readonly events: readonly EventToAccept[];
-  readonly idempotency: { readonly tenant: string; readonly key: string; readonly hash: string } | null;
+  readonly idempotency: {
+    readonly tenant: string;
+    readonly key: string;
+    readonly hash: string;
+  } | null;
 };
 
 export type AcceptAnswer =
@@ -73,7 +77,11 @@ export class Acceptor {
   accept(request: AcceptRequest): Promise<AcceptAnswer> {
     if (this.#batcher.waiting >= MAX_WAITING_CALLS) {
       const detail = { retryAfterSeconds: 1 };
-      throw new AppError('unavailable', 'Too many events wait for the disk. Try again in a second.', detail);
+      throw new AppError(
+        'unavailable',
+        'Too many events wait for the disk. Try again in a second.',
+        detail,
+      );
     }
     return this.#batcher.add(request);
   }
@@ -137,7 +145,15 @@ export class Acceptor {
       deliveries.push({ id: delivery.id, registrationId: registration.id, state, leased, picks });
       matched.push({ registration, delivery, leased, held });
     }
-    return { id, tenant, acceptedAt: now, occurredAt: event.occurredAt, payload, actions, deliveries };
+    return {
+      id,
+      tenant,
+      acceptedAt: now,
+      occurredAt: event.occurredAt,
+      payload,
+      actions,
+      deliveries,
+    };
   }
 
   #finish(prepared: Prepared, acceptance: Acceptance | undefined): AcceptAnswer {
@@ -155,7 +171,8 @@ export class Acceptor {
   }
 
   #drop(prepared: Prepared): void {
-    for (const m of prepared.matched) if (m.leased) this.#options.onDropped(m.registration, m.delivery);
+    for (const m of prepared.matched)
+      if (m.leased) this.#options.onDropped(m.registration, m.delivery);
   }
 }
 

@@ -1,51 +1,26 @@
 import type { Attempt } from '../core/attempt.ts';
-import type { Clock } from '../core/clock.ts';
 import type { Delivery } from '../core/delivery.ts';
 import type { Id } from '../core/id.ts';
 import type { Breaker } from '../core/breaker.ts';
 import { MatchIndex } from '../core/match.ts';
 import { judge } from '../core/outcome.ts';
-import { type Registration, isActive, registrationKey, type RegistrationRef } from '../core/registration.ts';
-import type { Schedule } from '../core/schedule.ts';
-import type { Egress } from '../egress/port.ts';
-import type { Backlog, Settlement, Store } from '../store/port.ts';
+import {
+  type Registration,
+  isActive,
+  registrationKey,
+  type RegistrationRef,
+} from '../core/registration.ts';
+import type { Backlog, Settlement } from '../store/port.ts';
 import { Acceptor, type AcceptAnswer, type AcceptRequest } from './acceptor.ts';
-import { Batcher } from './batcher.ts';
 import { Claimer } from './claimer.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Lane } from './lane.ts';
 import { Mover } from './mover.ts';
 import { nextState } from './next-state.ts';
+import type { EngineOptions, RegistrationChange } from './options.ts';
+import { Settler } from './settler.ts';
 import { sendAttempt } from './sender.ts';
 
-export type EngineOptions = {
-  readonly store: Store;
-  readonly egress: Egress;
-  readonly clock: Clock;
-  /** From 0 up to 1, for jitter. */
-  readonly random: () => number;
-  readonly schedule: Schedule;
-  /** Requests in flight over all lanes. */
-  readonly maxInFlight: number;
-  /** Requests in flight to one registration. */
-  readonly laneConcurrency: number;
-  /** Characters of payload that lanes hold in memory, over all lanes. */
-  readonly windowBytes: number;
-  /** Called after each attempt, before it is written. */
-  readonly onAttempt: (registration: Registration, delivery: Delivery, attempt: Attempt) => void;
-  /** Called when an endpoint answered 410: the registration is to be switched off. */
-  readonly onGone: (registration: Registration) => void;
-};
-
-export type RegistrationChange = {
-  readonly kind: 'added' | 'changed' | 'removed';
-  readonly registration: Registration;
-};
-
-/** Attempts that may wait for the disk before nothing new is sent. */
-const MAX_UNSETTLED = 4000;
-const MAX_SETTLEMENTS_PER_COMMIT = 2000;
-const SETTLE_AGAIN_AFTER_MS = 1000;
 const IDLE_LANES_SWEPT_EVERY_MS = 60_000;
 /** What a waiting delivery costs besides its payload. */
 const DELIVERY_OVERHEAD_BYTES = 600;
@@ -62,9 +37,8 @@ export class Engine {
   readonly #dispatcher: Dispatcher;
   readonly #claimer: Claimer;
   readonly #mover: Mover;
-  readonly #settler: Batcher<Settlement, boolean>;
+  readonly #settler: Settler;
   #windowBytes = 0;
-  #unsettled = 0;
   #stopping = false;
   #sweep: NodeJS.Timeout | undefined;
 
@@ -72,16 +46,13 @@ export class Engine {
     this.#options = options;
     const { store, clock } = options;
     const now = clock.now;
-    this.#settler = new Batcher({
-      write: (settlements) => store.settle(settlements),
-      maxItems: MAX_SETTLEMENTS_PER_COMMIT,
-    });
+    this.#settler = new Settler(store);
     this.#dispatcher = new Dispatcher({
       maxInFlight: options.maxInFlight,
       now,
       send: (registration, delivery) => sendAttempt(options, registration, delivery),
       onAttempt: this.#onAttempt,
-      mayDispatch: () => this.#unsettled < MAX_UNSETTLED,
+      mayDispatch: () => !this.#settler.isFull,
       onSend: this.#onSend,
     });
     this.#claimer = new Claimer({
@@ -167,7 +138,7 @@ export class Engine {
     clearInterval(this.#sweep);
     await Promise.all([this.#claimer.stop(), this.#dispatcher.stop(), this.#mover.stop()]);
     await this.#acceptor.idle();
-    await this.#settler.idle();
+    await this.#settler.stop();
   }
 
   #know(registration: Registration): void {
@@ -262,7 +233,12 @@ export class Engine {
     this.#sending.add(delivery.id);
   };
 
-  readonly #onAttempt = (lane: Lane, delivery: Delivery, attempt: Attempt, wasProbe: boolean): void => {
+  readonly #onAttempt = (
+    lane: Lane,
+    delivery: Delivery,
+    attempt: Attempt,
+    wasProbe: boolean,
+  ): void => {
     const { clock, random, schedule } = this.#options;
     const now = clock.now();
     lane.learn(attempt.outcome, now, random());
@@ -278,32 +254,22 @@ export class Engine {
       random: random(),
     });
     this.#options.onAttempt(lane.registration, delivery, attempt);
-    this.#unsettled += 1;
     void this.#settle({ tenant: lane.tenant, deliveryId: delivery.id, attempt, next }, lane);
-    if (registration !== undefined && judge(attempt.outcome) === 'gone') this.#options.onGone(registration);
+    if (registration !== undefined && judge(attempt.outcome) === 'gone')
+      this.#options.onGone(registration);
     const probeAt = openUntil(lane.breaker);
     if (probeAt !== null) this.#claimer.wakeAt(lane, probeAt);
     this.#claimer.consider(lane);
   };
 
-  /** Tries until it is written: what was sent must be on record, else it would be sent again. */
   async #settle(settlement: Settlement, lane: Lane): Promise<void> {
-    for (;;) {
-      try {
-        await this.#settler.add(settlement);
-        break;
-      } catch {
-        if (this.#stopping) break;
-        await new Promise((resolve) => setTimeout(resolve, SETTLE_AGAIN_AFTER_MS));
-      }
-    }
-    this.#unsettled -= 1;
+    await this.#settler.settle(settlement);
     this.#sending.delete(settlement.deliveryId);
     if (settlement.next.state === 'pending') {
       lane.noteDue(settlement.next.dueAt);
       this.#claimer.consider(lane);
     }
-    if (this.#unsettled === MAX_UNSETTLED - 1) this.#dispatcher.pump();
+    if (!this.#settler.isFull) this.#dispatcher.pump();
   }
 
   #sweepIdleLanes(): void {

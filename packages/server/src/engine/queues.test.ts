@@ -28,21 +28,35 @@ test('a fifo lets one item be taken out of its middle', () => {
   const fifo = new Fifo<number>();
   for (let n = 0; n < 5; n += 1) fifo.push(n);
   fifo.shift();
-  assert.equal(fifo.remove((n) => n === 3), 3);
-  assert.equal(fifo.remove((n) => n === 9), undefined);
+  assert.equal(
+    fifo.remove((n) => n === 3),
+    3,
+  );
+  assert.equal(
+    fifo.remove((n) => n === 9),
+    undefined,
+  );
   assert.deepEqual(fifo.drain(), [1, 2, 4]);
 });
 
 test('a heap gives back what is due, earliest first, and nothing before its time', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 0, max: 1000 })), fc.integer({ min: 0, max: 1000 }), (times, now) => {
-      const heap = new DueHeap<number>();
-      for (const time of times) heap.add(time, time);
-      const taken: number[] = [];
-      for (let item = heap.takeDue(now); item !== undefined; item = heap.takeDue(now)) taken.push(item);
-      assert.deepEqual(taken, times.filter((time) => time <= now).toSorted((a, b) => a - b));
-      assert.equal(heap.size, times.length - taken.length);
-    }),
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 1000 })),
+      fc.integer({ min: 0, max: 1000 }),
+      (times, now) => {
+        const heap = new DueHeap<number>();
+        for (const time of times) heap.add(time, time);
+        const taken: number[] = [];
+        for (let item = heap.takeDue(now); item !== undefined; item = heap.takeDue(now))
+          taken.push(item);
+        assert.deepEqual(
+          taken,
+          times.filter((time) => time <= now).toSorted((a, b) => a - b),
+        );
+        assert.equal(heap.size, times.length - taken.length);
+      },
+    ),
   );
 });
 

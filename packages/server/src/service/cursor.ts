@@ -6,7 +6,10 @@ export function readCursor(cursor: string | undefined): Id | undefined {
   if (cursor === undefined) return undefined;
   const id = cursor.length > 64 ? '' : Buffer.from(cursor, 'base64url').toString('latin1');
   if (isId(id)) return id;
-  throw new AppError('bad_request', 'The cursor is not one of ours. Take it from Next, or leave it out for the newest.');
+  throw new AppError(
+    'bad_request',
+    'The cursor is not one of ours. Take it from Next, or leave it out for the newest.',
+  );
 }
 
 /** What the next page begins with, given one row more than the page holds; null on the last page. */

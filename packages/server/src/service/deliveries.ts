@@ -48,13 +48,23 @@ function ownerOf({ tenant, registrationId }: DeliveryRow): RegistrationRef {
 
 function refuseWhileSending({ engine }: DeliveriesDeps, id: Id): void {
   if (!engine.isSending(id)) return;
-  throw new AppError('conflict', `The delivery ${id} is being sent at this moment. Try again in a few seconds.`);
+  throw new AppError(
+    'conflict',
+    `The delivery ${id} is being sent at this moment. Try again in a few seconds.`,
+  );
 }
 
-async function list({ store }: DeliveriesDeps, query: DeliveryListQuery): Promise<Page<DeliveryRow>> {
+async function list(
+  { store }: DeliveriesDeps,
+  query: DeliveryListQuery,
+): Promise<Page<DeliveryRow>> {
   const { cursor, limit, ...rest } = query;
   const before = readCursor(cursor);
-  const asked: DeliveryQuery = { ...rest, ...(before === undefined ? {} : { before }), limit: limit + 1 };
+  const asked: DeliveryQuery = {
+    ...rest,
+    ...(before === undefined ? {} : { before }),
+    limit: limit + 1,
+  };
   const rows = await store.deliveries(asked);
   return { items: rows.slice(0, limit), next: pageCursor(rows, limit) };
 }

@@ -25,7 +25,11 @@ export function createEvents(deps: EventsDeps): Events {
 }
 
 /** With a call-wide key all events are one unit; otherwise each stands for itself. */
-async function publish(deps: EventsDeps, caller: Caller, call: PublishCall): Promise<readonly string[]> {
+async function publish(
+  deps: EventsDeps,
+  caller: Caller,
+  call: PublishCall,
+): Promise<readonly string[]> {
   const events = call.events.map((draft) => toAccept(deps, caller, draft));
   if (call.idempotencyKey !== null) {
     const idempotency = { tenant: caller.tenant, key: call.idempotencyKey, hash: call.hash() };
@@ -68,7 +72,10 @@ function toAccept(deps: EventsDeps, caller: Caller, draft: EventDraft): EventToA
 function tenantsOf(deps: EventsDeps, caller: Caller, asked: string | null): readonly string[] {
   if (asked === null || asked === caller.tenant) return [caller.tenant];
   if (caller.level !== 'Admin') {
-    throw new AppError('forbidden', `This key publishes for its own tenant only, not for '${asked}'.`);
+    throw new AppError(
+      'forbidden',
+      `This key publishes for its own tenant only, not for '${asked}'.`,
+    );
   }
   if (asked === ALL_TENANTS) return deps.tenants.list().map((tenant) => tenant.id);
   if (deps.tenants.get(asked) !== undefined) return [asked];
@@ -78,7 +85,11 @@ function tenantsOf(deps: EventsDeps, caller: Caller, asked: string | null): read
 async function list(deps: EventsDeps, query: EventListQuery): Promise<Page<EventRow>> {
   const { cursor, limit, ...rest } = query;
   const before = readCursor(cursor);
-  const asked: EventQuery = { ...rest, ...(before === undefined ? {} : { before }), limit: limit + 1 };
+  const asked: EventQuery = {
+    ...rest,
+    ...(before === undefined ? {} : { before }),
+    limit: limit + 1,
+  };
   const rows = await deps.store.events(asked);
   return { items: rows.slice(0, limit), next: pageCursor(rows, limit) };
 }

@@ -10,7 +10,9 @@ export type FiltersDeps = { readonly store: Pick<Store, 'filters' | 'putFilter' 
 /** The catalogue: built in, and the operator's own. */
 export async function createFilters({ store }: FiltersDeps): Promise<Filters> {
   const own = new Map((await store.filters()).map((filter) => [filter.name.toLowerCase(), filter]));
-  const builtIn = new Map([...BUILTIN_FILTERS, WILDCARD_FILTER].map((filter) => [filter.name.toLowerCase(), filter]));
+  const builtIn = new Map(
+    [...BUILTIN_FILTERS, WILDCARD_FILTER].map((filter) => [filter.name.toLowerCase(), filter]),
+  );
   return {
     list: () => [...BUILTIN_FILTERS, ...own.values(), WILDCARD_FILTER],
     get: (name) => builtIn.get(name.toLowerCase()) ?? own.get(name.toLowerCase()),

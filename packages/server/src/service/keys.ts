@@ -14,7 +14,9 @@ export type KeysDeps = {
 type Identity = { level: Level; tenant: string; keyId: Id } | { level: 'Admin' };
 
 /** Keys are shown once; what is kept is their SHA-256, and that is what is compared. */
-export async function createKeys(deps: KeysDeps): Promise<Keys & { forgetTenant: (tenant: string) => void }> {
+export async function createKeys(
+  deps: KeysDeps,
+): Promise<Keys & { forgetTenant: (tenant: string) => void }> {
   const { store, clock } = deps;
   const byHash = new Map((await store.keys()).map((key) => [key.hash, key]));
   const adminDigest = digest(deps.adminKey);
@@ -26,7 +28,13 @@ export async function createKeys(deps: KeysDeps): Promise<Keys & { forgetTenant:
     create: async (tenant: string, request: NewKey) => {
       const key = `sb_${randomBytes(32).toString('base64url')}`;
       const id = newId(clock.now());
-      const record = { ...request, id, tenant, hash: digest(key).toString('hex'), createdAt: clock.now() };
+      const record = {
+        ...request,
+        id,
+        tenant,
+        hash: digest(key).toString('hex'),
+        createdAt: clock.now(),
+      };
       await store.insertKey(record);
       byHash.set(record.hash, record);
       return { record, key };
@@ -49,7 +57,8 @@ function identify(
   const presented = digest(key);
   if (timingSafeEqual(presented, known.adminDigest)) return { level: 'Admin' };
   const record = known.byHash.get(presented.toString('hex'));
-  if (record === undefined || (record.expiresAt !== null && record.expiresAt <= known.now)) return undefined;
+  if (record === undefined || (record.expiresAt !== null && record.expiresAt <= known.now))
+    return undefined;
   return { level: record.level, tenant: record.tenant, keyId: record.id };
 }
 

@@ -45,8 +45,17 @@ export interface Registrations {
   list(tenant: string): readonly Registration[];
   get(tenant: string, id: string): Registration | undefined;
   /** Resolves once durable and matched from now on. */
-  register(tenant: string, draft: RegistrationDraft, options: RegisterOptions): Promise<Registration>;
-  replace(tenant: string, id: string, draft: RegistrationDraft, options: RegisterOptions): Promise<void>;
+  register(
+    tenant: string,
+    draft: RegistrationDraft,
+    options: RegisterOptions,
+  ): Promise<Registration>;
+  replace(
+    tenant: string,
+    id: string,
+    draft: RegistrationDraft,
+    options: RegisterOptions,
+  ): Promise<void>;
   /** False when there is none. */
   remove(tenant: string, id: string): Promise<boolean>;
   removeAll(tenant: string): Promise<void>;
@@ -106,7 +115,10 @@ export type DeliveryListQuery = EventListQuery & {
 
 export interface Deliveries {
   list(query: DeliveryListQuery): Promise<Page<DeliveryRow>>;
-  get(tenant: string, id: string): Promise<{ row: DeliveryRow; attempts: readonly Attempt[] } | undefined>;
+  get(
+    tenant: string,
+    id: string,
+  ): Promise<{ row: DeliveryRow; attempts: readonly Attempt[] } | undefined>;
   retry(tenant: string, id: string): Promise<boolean>;
   cancel(tenant: string, id: string): Promise<boolean>;
 }
@@ -125,10 +137,16 @@ export interface Keys {
   create(tenant: string, request: NewKey): Promise<{ record: ApiKey; key: string }>;
   revoke(tenant: string, id: string): Promise<boolean>;
   /** Who this key belongs to, in constant time; undefined for an unknown, revoked or expired one. */
-  authenticate(key: string): { level: Level; tenant: string; keyId: Id } | { level: 'Admin' } | undefined;
+  authenticate(
+    key: string,
+  ): { level: Level; tenant: string; keyId: Id } | { level: 'Admin' } | undefined;
 }
 
-export type NewKey = { readonly level: Level; readonly name: string; readonly expiresAt: number | null };
+export type NewKey = {
+  readonly level: Level;
+  readonly name: string;
+  readonly expiresAt: number | null;
+};
 
 /** Everything Schoolbell can be asked to do: what the HTTP API calls, and what an LMS imports. */
 export interface Library {

@@ -141,7 +141,9 @@ function readProperties(raw: string | undefined): string {
     const known = properties.get(name.toLowerCase());
     properties.set(name.toLowerCase(), [known?.[0] ?? name, value]);
   }
-  const members = [...properties.values()].map(([name, value]) => `${JSON.stringify(name)}:${value}`);
+  const members = [...properties.values()].map(
+    ([name, value]) => `${JSON.stringify(name)}:${value}`,
+  );
   return `{${members.join(',')}}`;
 }
 

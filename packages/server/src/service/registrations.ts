@@ -1,16 +1,13 @@
 import type { Attempt } from '../core/attempt.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
-import { newId, randomHex32 } from '../core/id.ts';
-import { isPrivateFilter, type Registration, type RegistrationRef, WILDCARD } from '../core/registration.ts';
+import { newId } from '../core/id.ts';
+import type { Registration, RegistrationRef } from '../core/registration.ts';
 import type { Sealer } from '../core/seal.ts';
 import type { Allow } from '../egress/allow.ts';
-import { hasNoEcho, verifyEcho } from '../egress/echo.ts';
 import type { Egress } from '../egress/port.ts';
-import { checkUri } from '../egress/uri.ts';
-import type { RegistrationChange } from '../engine/engine.ts';
+import type { RegistrationChange } from '../engine/options.ts';
 import type { Store } from '../store/port.ts';
-import { refuseHeaders } from './header-rules.ts';
 import type {
   Filters,
   IdValidator,
@@ -20,10 +17,14 @@ import type {
   Registrations,
   TestResult,
 } from './library.ts';
+import { judgeRegistration } from './registration-rules.ts';
 import { openRegistration, sealRegistration } from './sealing.ts';
 
 export type RegistrationsDeps = {
-  readonly store: Pick<Store, 'registrations' | 'insertRegistration' | 'updateRegistration' | 'deleteRegistration'>;
+  readonly store: Pick<
+    Store,
+    'registrations' | 'insertRegistration' | 'updateRegistration' | 'deleteRegistration'
+  >;
   readonly filters: Filters;
   readonly egress: Egress;
   readonly allow: Allow;
@@ -39,13 +40,12 @@ export type RegistrationsDeps = {
   /** Called when a removal is durable. */
   readonly onRemoved: (ref: RegistrationRef) => void;
   /** Makes one attempt that is not recorded. */
-  readonly sendTest: (registration: Registration, notification: string) => Promise<{ attempt: Attempt; body: string }>;
+  readonly sendTest: (
+    registration: Registration,
+    notification: string,
+  ) => Promise<{ attempt: Attempt; body: string }>;
 };
 
-/** The most filters of one registration, and the longest texts. */
-const MAX_FILTERS = 100;
-const MAX_DESCRIPTION_LENGTH = 1024;
-const MAX_PROPERTIES_LENGTH = 8192;
 const TEST_EVERY_MS = 1000;
 
 export type RegistrationsService = Registrations & {
@@ -56,7 +56,8 @@ export type RegistrationsService = Registrations & {
 /** Subscribing, in ASP.NET WebHooks' order of checks and with its texts. Holds all registrations in memory. */
 export async function createRegistrations(deps: RegistrationsDeps): Promise<RegistrationsService> {
   const known = new KnownRegistrations();
-  for (const sealed of await deps.store.registrations()) known.set(openRegistration(deps.sealer, sealed));
+  for (const sealed of await deps.store.registrations())
+    known.set(openRegistration(deps.sealer, sealed));
   const tested = new Map<string, number>();
   return {
     list: (tenant) => known.of(tenant),
@@ -68,7 +69,9 @@ export async function createRegistrations(deps: RegistrationsDeps): Promise<Regi
       for (const { id } of known.of(tenant)) await remove({ deps, known, tenant, id });
     },
     removeByUri: async (tenant, webHookUri) => {
-      const same = known.of(tenant).filter((registration) => registration.webHookUri === webHookUri);
+      const same = known
+        .of(tenant)
+        .filter((registration) => registration.webHookUri === webHookUri);
       for (const { id } of same) await remove({ deps, known, tenant, id });
       return same.length;
     },
@@ -76,7 +79,10 @@ export async function createRegistrations(deps: RegistrationsDeps): Promise<Regi
     switchOff: async (tenant, id, reason) => {
       const registration = known.get(tenant, id);
       if (registration === undefined || registration.switchedOff !== null) return;
-      await update({ deps, known }, { ...registration, switchedOff: { at: deps.clock.now(), reason } });
+      await update(
+        { deps, known },
+        { ...registration, switchedOff: { at: deps.clock.now(), reason } },
+      );
     },
   };
 }
@@ -115,9 +121,14 @@ async function register(
 ): Promise<Registration> {
   const { deps, known } = place;
   const now = deps.clock.now();
-  const judged = await judge(place, { tenant, id: newId(now), draft, previous: undefined }, options);
+  const judged = await judgeRegistration(
+    deps,
+    { tenant, id: newId(now), draft, previous: undefined },
+    options,
+  );
   const id = deps.idValidator(draft.id) ?? judged.id;
-  if (known.get(tenant, id) !== undefined) throw new AppError('conflict', `There is a registration '${id}' already.`, { emptyBody: true });
+  if (known.get(tenant, id) !== undefined)
+    throw new AppError('conflict', `There is a registration '${id}' already.`, { emptyBody: true });
   const registration = { ...judged, id, createdAt: now, updatedAt: now };
   known.set(registration);
   try {
@@ -130,13 +141,23 @@ async function register(
   return registration;
 }
 
-async function replace(one: One, draft: RegistrationDraft, options: RegisterOptions): Promise<void> {
+async function replace(
+  one: One,
+  draft: RegistrationDraft,
+  options: RegisterOptions,
+): Promise<void> {
   const { known, tenant, id } = one;
   if (draft.id?.toLowerCase() !== id.toLowerCase()) {
-    throw new AppError('bad_request', 'The Id in the body is not the one in the path.', { emptyBody: true });
+    throw new AppError('bad_request', 'The Id in the body is not the one in the path.', {
+      emptyBody: true,
+    });
   }
   const previous = known.get(tenant, id);
-  const judged = await judge(one, { tenant, id: previous?.id ?? id, draft, previous }, options);
+  const judged = await judgeRegistration(
+    one.deps,
+    { tenant, id: previous?.id ?? id, draft, previous },
+    options,
+  );
   const current = known.get(tenant, id);
   if (current === undefined) throw notFound();
   await update(one, { ...judged, createdAt: current.createdAt });
@@ -144,7 +165,8 @@ async function replace(one: One, draft: RegistrationDraft, options: RegisterOpti
 
 async function update({ deps, known }: Place, changed: Registration): Promise<void> {
   const registration = { ...changed, updatedAt: deps.clock.now() };
-  if (!(await deps.store.updateRegistration(sealRegistration(deps.sealer, registration)))) throw notFound();
+  if (!(await deps.store.updateRegistration(sealRegistration(deps.sealer, registration))))
+    throw notFound();
   known.set(registration);
   deps.onChange({ kind: 'changed', registration });
 }
@@ -165,141 +187,26 @@ async function remove({ deps, known, tenant, id }: One): Promise<boolean> {
   return true;
 }
 
-type Candidate = {
-  readonly tenant: string;
-  readonly id: string;
-  readonly draft: RegistrationDraft;
-  /** The registration that is replaced; its secret stays where none is given. */
-  readonly previous: Registration | undefined;
-};
-
-/** Filters, registrars, secret, URI, echo: Microsoft's order, with our limits where it has none. */
-async function judge({ deps }: Place, candidate: Candidate, options: RegisterOptions): Promise<Registration> {
-  const { draft, tenant, id, previous } = candidate;
-  const filters = judgeFilters(deps.filters, draft.filters, options.filtersUri);
-  const now = deps.clock.now();
-  const asked: Registration = {
-    id,
-    tenant,
-    webHookUri: draft.webHookUri,
-    secret: secretOf(draft.secret, previous),
-    description: draft.description,
-    isPaused: draft.isPaused,
-    filters,
-    headers: draft.headers,
-    properties: draft.properties,
-    createdAt: now,
-    updatedAt: now,
-    switchedOff: null,
-  };
-  const registration = await askRegistrars(deps.registrars, asked);
-  judgeSecret(registration.secret);
-  judgeUri(registration.webHookUri, deps.allow);
-  judgeSizes(registration);
-  if (options.verifyEcho && !hasNoEcho(registration.webHookUri)) await judgeEcho(deps.egress, registration);
-  return registration;
-}
-
-function judgeFilters(filters: Filters, names: readonly (string | null)[], listedAt: string): string[] {
-  if (names.length > MAX_FILTERS) throw refusal(`A registration takes at most ${MAX_FILTERS} filters.`);
-  const known = new Map<string, string>();
-  const unknown: string[] = [];
-  for (const name of names) {
-    const filter = filters.get(name ?? '');
-    if (filter === undefined) unknown.push(name ?? '');
-    else if (!known.has(filter.name.toLowerCase())) known.set(filter.name.toLowerCase(), filter.name);
-  }
-  if (unknown.length > 0) {
-    throw refusal(
-      `The following filters are not valid: '${unknown.join(', ')}'. A list of valid filters can be obtained from the path '${listedAt}'.`,
-    );
-  }
-  return known.size === 0 ? [WILDCARD] : [...known.values()];
-}
-
-async function askRegistrars(registrars: readonly Registrar[], registration: Registration): Promise<Registration> {
-  let asked = registration;
-  for (const registrar of registrars) {
-    const added = await ask(registrar, asked);
-    asked = { ...asked, filters: [...asked.filters, ...added.filter(isPrivateFilter)] };
-  }
-  return asked;
-}
-
-async function ask(registrar: Registrar, registration: Registration): Promise<readonly string[]> {
-  try {
-    return await registrar.register(registration);
-  } catch (cause) {
-    if (cause instanceof AppError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw refusal(
-      `The '${registrar.name}' implementation of 'IWebHookRegistrar' caused an exception: ${reason}`,
-    );
-  }
-}
-
-/** None, or the masked form that answers show, keeps the secret there is. */
-function secretOf(given: string | null, previous: Registration | undefined): string {
-  const isAbsent = given === null || given === '' || (previous !== undefined && given === maskSecret(previous.secret));
-  return isAbsent ? (previous?.secret ?? randomHex32()) : given;
-}
-
-/** What answers show of a secret after it was first given out. */
-export function maskSecret(secret: string): string {
-  return `****${secret.slice(-4)}`;
-}
-
-function judgeSecret(secret: string): void {
-  if (secret.length < 32 || secret.length > 64) {
-    throw refusal('The WebHook secret key parameter must be between 32 and 64 characters long.');
-  }
-  if (/\p{Cc}/u.test(secret)) throw refusal('The WebHook secret key parameter has no control characters.');
-}
-
-function judgeUri(uri: string, allow: Allow): void {
-  if (!/^\s*https?:/i.test(uri)) {
-    throw refusal(
-      `The WebHook URI must be absolute with a scheme of either 'http' or 'https' but received '${asDotNet(uri)}'.`,
-    );
-  }
-  const verdict = checkUri(uri, allow);
-  if (!verdict.ok) throw refusal(verdict.sentence);
-}
-
-/** How .NET writes a URI of another scheme: ftp has no query there. */
-function asDotNet(uri: string): string {
-  const shown = uri.slice(0, 200);
-  return /^ftp:/i.test(shown) ? shown.replaceAll('?', '%3F') : shown;
-}
-
-function judgeSizes({ description, properties, headers }: Registration): void {
-  if ((description?.length ?? 0) > MAX_DESCRIPTION_LENGTH) {
-    throw refusal(`Description takes at most ${MAX_DESCRIPTION_LENGTH} characters.`);
-  }
-  if (properties.length > MAX_PROPERTIES_LENGTH) {
-    throw refusal(`Properties take at most ${MAX_PROPERTIES_LENGTH} characters of JSON.`);
-  }
-  const refused = refuseHeaders(headers);
-  if (refused !== undefined) throw refusal(refused);
-}
-
-async function judgeEcho(egress: Egress, registration: Registration): Promise<void> {
-  const { webHookUri: uri, headers } = registration;
-  const result = await verifyEcho(egress, { uri, headers, token: randomHex32() });
-  if (!result.ok) throw refusal(result.text);
-}
-
-async function sendTest(one: One, filter: string | null, tested: Map<string, number>): Promise<TestResult | undefined> {
+async function sendTest(
+  one: One,
+  filter: string | null,
+  tested: Map<string, number>,
+): Promise<TestResult | undefined> {
   const { deps, known, tenant, id } = one;
   const registration = known.get(tenant, id);
   if (registration === undefined) return undefined;
   const now = deps.clock.now();
   if (now - (tested.get(registration.id) ?? 0) < TEST_EVERY_MS) {
-    throw new AppError('too_many_requests', 'A registration can be tested once a second.', { retryAfterSeconds: 1 });
+    throw new AppError('too_many_requests', 'A registration can be tested once a second.', {
+      retryAfterSeconds: 1,
+    });
   }
   if (tested.size > 10_000) tested.clear();
   tested.set(registration.id, now);
-  return deps.sendTest(registration, JSON.stringify(exampleFor(deps.filters, registration, filter)));
+  return deps.sendTest(
+    registration,
+    JSON.stringify(exampleFor(deps.filters, registration, filter)),
+  );
 }
 
 /** The example of the filter asked for, else of the first one subscribed to that has an example. */

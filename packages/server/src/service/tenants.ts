@@ -17,10 +17,14 @@ export async function createTenants(deps: TenantsDeps): Promise<Tenants> {
   const known = new Map((await store.tenants()).map((tenant) => [tenant.id, tenant]));
   const create = async (id: string, name: string): Promise<Tenant> => {
     if (!isTenantId(id)) {
-      throw new AppError('bad_request', `A tenant's Id is 1 to 64 of a-z 0-9 . _ -, not '${id.slice(0, 80)}'.`);
+      throw new AppError(
+        'bad_request',
+        `A tenant's Id is 1 to 64 of a-z 0-9 . _ -, not '${id.slice(0, 80)}'.`,
+      );
     }
     const tenant = { id, name, createdAt: clock.now() };
-    if (!(await store.insertTenant(tenant))) throw new AppError('conflict', `There is a tenant '${id}' already.`);
+    if (!(await store.insertTenant(tenant)))
+      throw new AppError('conflict', `There is a tenant '${id}' already.`);
     known.set(id, tenant);
     return tenant;
   };

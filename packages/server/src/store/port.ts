@@ -70,10 +70,17 @@ export type LaneRoom = {
 };
 
 /** `nextDueAt`: when the oldest delivery that was left behind is due; null when none is pending. */
-export type LaneClaim = { readonly deliveries: readonly Delivery[]; readonly nextDueAt: number | null };
+export type LaneClaim = {
+  readonly deliveries: readonly Delivery[];
+  readonly nextDueAt: number | null;
+};
 
 /** A registration with pending deliveries, and when the first of them is due. */
-export type Backlog = { readonly tenant: string; readonly registrationId: Id; readonly nextDueAt: number };
+export type Backlog = {
+  readonly tenant: string;
+  readonly registrationId: Id;
+  readonly nextDueAt: number;
+};
 
 /** What an earlier run left behind. */
 export type Recovery = {
@@ -189,7 +196,10 @@ export interface Store {
 
   /** Newest first. */
   deliveries(query: DeliveryQuery): Promise<readonly DeliveryRow[]>;
-  delivery(tenant: string, id: Id): Promise<{ row: DeliveryRow; attempts: readonly Attempt[] } | undefined>;
+  delivery(
+    tenant: string,
+    id: Id,
+  ): Promise<{ row: DeliveryRow; attempts: readonly Attempt[] } | undefined>;
   /** Newest first. */
   events(query: EventQuery): Promise<readonly EventRow[]>;
   event(tenant: string, id: Id): Promise<EventRow | undefined>;

@@ -8,7 +8,10 @@ import type { Metrics } from './metrics.ts';
 export type Telemetry = {
   /** One wide line an attempt: at debug when it delivered, at info when it did not. */
   readonly attempted: (registration: Registration, attempt: Attempt) => void;
-  readonly registered: (registration: Registration, change: 'added' | 'changed' | 'removed') => void;
+  readonly registered: (
+    registration: Registration,
+    change: 'added' | 'changed' | 'removed',
+  ) => void;
   readonly started: (server: { readonly url: string; readonly version: string }) => void;
   readonly stopping: (reason: string) => void;
   readonly warned: (message: string) => void;

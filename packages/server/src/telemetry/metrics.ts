@@ -23,10 +23,29 @@ export function createMetrics(gauges: Gauges): Metrics {
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
-  const events = new Counter({ name: 'schoolbell_events_accepted_total', help: 'Events accepted.', registers });
-  const publish = new Histogram({ name: 'schoolbell_publish_seconds', help: 'Time to answer a publish call.', buckets: SECONDS, registers });
-  const attempts = new Counter({ name: 'schoolbell_attempts_total', help: 'Attempts by outcome class.', labelNames: ['outcome'], registers });
-  const duration = new Histogram({ name: 'schoolbell_attempt_seconds', help: 'Time of an attempt.', buckets: SECONDS, registers });
+  const events = new Counter({
+    name: 'schoolbell_events_accepted_total',
+    help: 'Events accepted.',
+    registers,
+  });
+  const publish = new Histogram({
+    name: 'schoolbell_publish_seconds',
+    help: 'Time to answer a publish call.',
+    buckets: SECONDS,
+    registers,
+  });
+  const attempts = new Counter({
+    name: 'schoolbell_attempts_total',
+    help: 'Attempts by outcome class.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'schoolbell_attempt_seconds',
+    help: 'Time of an attempt.',
+    buckets: SECONDS,
+    registers,
+  });
   registerGauges(registers, gauges);
   return {
     contentType: register.contentType,

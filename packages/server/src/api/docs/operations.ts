@@ -22,14 +22,32 @@ const registrationBody = {
     WebHookUri: {
       type: 'string',
       format: 'uri',
-      description: 'Where deliveries are posted. It must answer a GET with its `echo` parameter, unless its query has `noecho`.',
+      description:
+        'Where deliveries are posted. It must answer a GET with its `echo` parameter, unless its query has `noecho`.',
     },
-    Secret: { type: 'string', minLength: 32, maxLength: 64, description: 'Signs deliveries. Made where absent.' },
+    Secret: {
+      type: 'string',
+      minLength: 32,
+      maxLength: 64,
+      description: 'Signs deliveries. Made where absent.',
+    },
     Description: { type: 'string', maxLength: 1024, nullable: true },
     IsPaused: { type: 'boolean', default: false, description: 'While true, deliveries are held.' },
-    Filters: { type: 'array', items: { type: 'string' }, description: 'Names of filters; none means `*`.' },
-    Headers: { type: 'object', additionalProperties: { type: 'string' }, description: 'Sent with every delivery.' },
-    Properties: { type: 'object', additionalProperties: true, description: 'Copied into every delivery.' },
+    Filters: {
+      type: 'array',
+      items: { type: 'string' },
+      description: 'Names of filters; none means `*`.',
+    },
+    Headers: {
+      type: 'object',
+      additionalProperties: { type: 'string' },
+      description: 'Sent with every delivery.',
+    },
+    Properties: {
+      type: 'object',
+      additionalProperties: true,
+      description: 'Copied into every delivery.',
+    },
   },
   examples: [REGISTRATION_EXAMPLE],
 };
@@ -38,30 +56,53 @@ const errorBody = {
   type: 'object',
   properties: {
     Message: { type: 'string' },
-    ModelState: { type: 'object', additionalProperties: { type: 'array', items: { type: 'string' } } },
+    ModelState: {
+      type: 'object',
+      additionalProperties: { type: 'array', items: { type: 'string' } },
+    },
   },
 };
 
 const refusals = {
-  400: { description: 'The request cannot be read or is not allowed; Message says why.', ...errorBody },
+  400: {
+    description: 'The request cannot be read or is not allowed; Message says why.',
+    ...errorBody,
+  },
   401: { description: 'No key, or not a valid one.', ...errorBody },
   403: { description: 'The key is of another level.', ...errorBody },
   429: { description: 'Too many failed tries; see Retry-After.', ...errorBody },
 };
 const notFound = { 404: { description: 'There is none with this id in this tenant.' } };
-const object = (description: string): object => ({ description, type: 'object', additionalProperties: true });
-const list = (description: string): object => ({ description, type: 'array', items: { type: 'object', additionalProperties: true } });
+const object = (description: string): object => ({
+  description,
+  type: 'object',
+  additionalProperties: true,
+});
+const list = (description: string): object => ({
+  description,
+  type: 'array',
+  items: { type: 'object', additionalProperties: true },
+});
 const page = (description: string): object => ({
   description,
   type: 'object',
-  properties: { Items: { type: 'array', items: { type: 'object', additionalProperties: true } }, Next: { type: 'string', nullable: true } },
+  properties: {
+    Items: { type: 'array', items: { type: 'object', additionalProperties: true } },
+    Next: { type: 'string', nullable: true },
+  },
 });
 const id = { type: 'object', required: ['id'], properties: { id: { type: 'string' } } };
 const named = { type: 'object', required: ['name'], properties: { name: { type: 'string' } } };
 const callback = {
   type: 'object',
   required: ['WebHookUri'],
-  properties: { WebHookUri: { type: 'string', format: 'uri', description: 'The callback of the tool, kept byte for byte.' } },
+  properties: {
+    WebHookUri: {
+      type: 'string',
+      format: 'uri',
+      description: 'The callback of the tool, kept byte for byte.',
+    },
+  },
 };
 
 const paging = {
@@ -74,7 +115,12 @@ const period = {
   to: { type: 'string', description: 'Before this time, ISO 8601.' },
 };
 
-function operation(tag: string, operationId: string, summary: string, rest: FastifySchema): Operation {
+function operation(
+  tag: string,
+  operationId: string,
+  summary: string,
+  rest: FastifySchema,
+): Operation {
   return { operationId, summary, tags: [tag], ...rest };
 }
 
@@ -88,66 +134,208 @@ const service = operation.bind(null, 'Service');
 /** The document of every operation, by its id. */
 export const docs = {
   listRegistrations: registration('listRegistrations', 'List registrations', {
-    querystring: { type: 'object', properties: { webHookUri: { type: 'string' }, filter: { type: 'string' } } },
+    querystring: {
+      type: 'object',
+      properties: { webHookUri: { type: 'string' }, filter: { type: 'string' } },
+    },
     response: { 200: list('All registrations of the tenant.'), ...refusals },
   }),
-  getRegistration: registration('getRegistration', 'Read a registration', { params: id, response: { 200: object('The registration, its secret masked.'), ...refusals, ...notFound } }),
-  register: registration('register', 'Register a webhook', { body: registrationBody, response: { 201: object('The registration with its secret; Location says where it is.'), ...refusals } }),
-  replaceRegistration: registration('replaceRegistration', 'Replace a registration', { params: id, body: registrationBody, response: { 200: { description: 'Replaced.' }, ...refusals, ...notFound } }),
-  deleteRegistration: registration('deleteRegistration', 'Delete a registration', { params: id, response: { 200: { description: 'Deleted; what waited for it is cancelled.' }, ...refusals, ...notFound } }),
-  deleteRegistrations: registration('deleteRegistrations', 'Delete all registrations', { response: { 200: { description: 'Deleted, however many there were.' }, ...refusals } }),
-  testRegistration: registration('testRegistration', 'Send the example of a filter now', { params: id, body: TestRequest, response: { 200: object('The attempt.'), ...refusals, ...notFound } }),
+  getRegistration: registration('getRegistration', 'Read a registration', {
+    params: id,
+    response: { 200: object('The registration, its secret masked.'), ...refusals, ...notFound },
+  }),
+  register: registration('register', 'Register a webhook', {
+    body: registrationBody,
+    response: {
+      201: object('The registration with its secret; Location says where it is.'),
+      ...refusals,
+    },
+  }),
+  replaceRegistration: registration('replaceRegistration', 'Replace a registration', {
+    params: id,
+    body: registrationBody,
+    response: { 200: { description: 'Replaced.' }, ...refusals, ...notFound },
+  }),
+  deleteRegistration: registration('deleteRegistration', 'Delete a registration', {
+    params: id,
+    response: {
+      200: { description: 'Deleted; what waited for it is cancelled.' },
+      ...refusals,
+      ...notFound,
+    },
+  }),
+  deleteRegistrations: registration('deleteRegistrations', 'Delete all registrations', {
+    response: { 200: { description: 'Deleted, however many there were.' }, ...refusals },
+  }),
+  testRegistration: registration('testRegistration', 'Send the example of a filter now', {
+    params: id,
+    body: TestRequest,
+    response: { 200: object('The attempt.'), ...refusals, ...notFound },
+  }),
 
-  listFilters: filter('listFilters', 'List what can be subscribed to', { response: { 200: list('Name and description of each filter.'), ...refusals } }),
-  getFilter: filter('getFilter', 'Read a filter with schema and example', { params: named, response: { 200: object('The filter.'), ...refusals, ...notFound } }),
-  filterSamples: filter('filterSamples', 'Recent notifications of a filter', { params: named, querystring: { type: 'object', properties: { limit: paging.limit } }, response: { 200: list('Newest first; the example where there are none.'), ...refusals, ...notFound } }),
+  listFilters: filter('listFilters', 'List what can be subscribed to', {
+    response: { 200: list('Name and description of each filter.'), ...refusals },
+  }),
+  getFilter: filter('getFilter', 'Read a filter with schema and example', {
+    params: named,
+    response: { 200: object('The filter.'), ...refusals, ...notFound },
+  }),
+  filterSamples: filter('filterSamples', 'Recent notifications of a filter', {
+    params: named,
+    querystring: { type: 'object', properties: { limit: paging.limit } },
+    response: {
+      200: list('Newest first; the example where there are none.'),
+      ...refusals,
+      ...notFound,
+    },
+  }),
 
   subscribe: registration('subscribe', 'Subscribe an automation tool to one filter', {
     params: { type: 'object', required: ['filter'], properties: { filter: { type: 'string' } } },
     body: callback,
-    response: { 201: object('The registration; Location is what DELETE is called on.'), ...refusals, ...notFound },
+    response: {
+      201: object('The registration; Location is what DELETE is called on.'),
+      ...refusals,
+      ...notFound,
+    },
   }),
   deleteSubscription: registration('deleteSubscription', 'Delete a subscription by id', {
-    params: { type: 'object', required: ['filter'], properties: { filter: { type: 'string', description: 'The id from Location.' } } },
+    params: {
+      type: 'object',
+      required: ['filter'],
+      properties: { filter: { type: 'string', description: 'The id from Location.' } },
+    },
     response: { 200: { description: 'Deleted, now or before.' }, ...refusals },
   }),
-  unsubscribe: registration('unsubscribe', 'Delete subscriptions by callback URI', { body: callback, response: { 200: object('How many were removed.'), ...refusals } }),
+  unsubscribe: registration('unsubscribe', 'Delete subscriptions by callback URI', {
+    body: callback,
+    response: { 200: object('How many were removed.'), ...refusals },
+  }),
 
   publish: event('publish', 'Publish events', {
-    headers: { type: 'object', properties: { 'idempotency-key': { type: 'string', maxLength: 255 } } },
+    headers: {
+      type: 'object',
+      properties: { 'idempotency-key': { type: 'string', maxLength: 255 } },
+    },
     body: {
-      description: 'One notification, one event `{"Notifications": […]}`, an array of either, or NDJSON.',
+      description:
+        'One notification, one event `{"Notifications": […]}`, an array of either, or NDJSON.',
       type: 'object',
       additionalProperties: true,
       examples: [{ Action: 'CourseCompleted', Course: { Id: '17', Title: 'First Aid' } }],
     },
-    response: { 202: object('Durable: the id of the event and how many deliveries it has. An array for an array.'), ...refusals, 409: { description: 'The idempotency key was used with other content.', ...errorBody }, 413: { description: 'Too large or too many.', ...errorBody }, 503: { description: 'Not accepted: the store cannot be written now.', ...errorBody } },
+    response: {
+      202: object(
+        'Durable: the id of the event and how many deliveries it has. An array for an array.',
+      ),
+      ...refusals,
+      409: { description: 'The idempotency key was used with other content.', ...errorBody },
+      413: { description: 'Too large or too many.', ...errorBody },
+      503: { description: 'Not accepted: the store cannot be written now.', ...errorBody },
+    },
   }),
-  listEvents: event('listEvents', 'List events', { querystring: { type: 'object', properties: { ...period, ...paging } }, response: { 200: page('Newest first.'), ...refusals } }),
-  getEvent: event('getEvent', 'Read an event and where it went', { params: id, response: { 200: object('The event with its deliveries.'), ...refusals, ...notFound } }),
-
-  listDeliveries: delivery('listDeliveries', 'List deliveries', {
-    querystring: { type: 'object', properties: { registrationId: { type: 'string' }, eventId: { type: 'string' }, state: { type: 'string', enum: ['pending', 'delivered', 'exhausted', 'held', 'cancelled'] }, ...period, ...paging } },
+  listEvents: event('listEvents', 'List events', {
+    querystring: { type: 'object', properties: { ...period, ...paging } },
     response: { 200: page('Newest first.'), ...refusals },
   }),
-  getDelivery: delivery('getDelivery', 'Read a delivery with its attempts', { params: id, response: { 200: object('The delivery; History holds its attempts.'), ...refusals, ...notFound } }),
-  retryDelivery: delivery('retryDelivery', 'Send a delivery again now', { params: id, response: { 202: object('It is sent again.'), ...refusals, ...notFound } }),
-  cancelDelivery: delivery('cancelDelivery', 'Cancel a delivery', { params: id, response: { 200: object('It is cancelled.'), ...refusals, ...notFound } }),
+  getEvent: event('getEvent', 'Read an event and where it went', {
+    params: id,
+    response: { 200: object('The event with its deliveries.'), ...refusals, ...notFound },
+  }),
 
-  listTenants: admin('listTenants', 'List tenants', { response: { 200: list('By id.'), ...refusals } }),
-  createTenant: admin('createTenant', 'Create a tenant', { body: NewTenant, response: { 201: object('The tenant.'), ...refusals, 409: { description: 'The id is taken.', ...errorBody } } }),
-  getTenant: admin('getTenant', 'Read a tenant', { params: id, response: { 200: object('The tenant.'), ...refusals, ...notFound } }),
-  renameTenant: admin('renameTenant', 'Rename a tenant', { params: id, body: TenantName, response: { 200: object('The tenant.'), ...refusals, ...notFound } }),
-  deleteTenant: admin('deleteTenant', 'Delete a tenant and all that is kept for it', { params: id, response: { 204: { description: 'Deleted.' }, ...refusals, ...notFound } }),
-  listKeys: admin('listKeys', 'List keys of a tenant', { params: id, response: { 200: list('Without the keys themselves.'), ...refusals, ...notFound } }),
-  createKey: admin('createKey', 'Create a key', { params: id, body: NewKey, response: { 201: object('The only answer that shows the key.'), ...refusals, ...notFound } }),
-  revokeKey: admin('revokeKey', 'Revoke a key at once', { params: { type: 'object', required: ['id', 'keyId'], properties: { id: { type: 'string' }, keyId: { type: 'string' } } }, response: { 204: { description: 'Revoked.' }, ...refusals, ...notFound } }),
-  adminListFilters: admin('adminListFilters', 'List filters with schema and example', { response: { 200: list('Built in and own.'), ...refusals } }),
-  adminGetFilter: admin('adminGetFilter', 'Read a filter', { params: named, response: { 200: object('The filter.'), ...refusals, ...notFound } }),
-  putFilter: admin('putFilter', 'Make or change an own filter', { params: named, body: NewFilter, response: { 200: object('Changed.'), 201: object('Made.'), ...refusals } }),
-  deleteFilter: admin('deleteFilter', 'Delete an own filter', { params: named, response: { 204: { description: 'Deleted.' }, ...refusals, ...notFound } }),
+  listDeliveries: delivery('listDeliveries', 'List deliveries', {
+    querystring: {
+      type: 'object',
+      properties: {
+        registrationId: { type: 'string' },
+        eventId: { type: 'string' },
+        state: { type: 'string', enum: ['pending', 'delivered', 'exhausted', 'held', 'cancelled'] },
+        ...period,
+        ...paging,
+      },
+    },
+    response: { 200: page('Newest first.'), ...refusals },
+  }),
+  getDelivery: delivery('getDelivery', 'Read a delivery with its attempts', {
+    params: id,
+    response: {
+      200: object('The delivery; History holds its attempts.'),
+      ...refusals,
+      ...notFound,
+    },
+  }),
+  retryDelivery: delivery('retryDelivery', 'Send a delivery again now', {
+    params: id,
+    response: { 202: object('It is sent again.'), ...refusals, ...notFound },
+  }),
+  cancelDelivery: delivery('cancelDelivery', 'Cancel a delivery', {
+    params: id,
+    response: { 200: object('It is cancelled.'), ...refusals, ...notFound },
+  }),
+
+  listTenants: admin('listTenants', 'List tenants', {
+    response: { 200: list('By id.'), ...refusals },
+  }),
+  createTenant: admin('createTenant', 'Create a tenant', {
+    body: NewTenant,
+    response: {
+      201: object('The tenant.'),
+      ...refusals,
+      409: { description: 'The id is taken.', ...errorBody },
+    },
+  }),
+  getTenant: admin('getTenant', 'Read a tenant', {
+    params: id,
+    response: { 200: object('The tenant.'), ...refusals, ...notFound },
+  }),
+  renameTenant: admin('renameTenant', 'Rename a tenant', {
+    params: id,
+    body: TenantName,
+    response: { 200: object('The tenant.'), ...refusals, ...notFound },
+  }),
+  deleteTenant: admin('deleteTenant', 'Delete a tenant and all that is kept for it', {
+    params: id,
+    response: { 204: { description: 'Deleted.' }, ...refusals, ...notFound },
+  }),
+  listKeys: admin('listKeys', 'List keys of a tenant', {
+    params: id,
+    response: { 200: list('Without the keys themselves.'), ...refusals, ...notFound },
+  }),
+  createKey: admin('createKey', 'Create a key', {
+    params: id,
+    body: NewKey,
+    response: { 201: object('The only answer that shows the key.'), ...refusals, ...notFound },
+  }),
+  revokeKey: admin('revokeKey', 'Revoke a key at once', {
+    params: {
+      type: 'object',
+      required: ['id', 'keyId'],
+      properties: { id: { type: 'string' }, keyId: { type: 'string' } },
+    },
+    response: { 204: { description: 'Revoked.' }, ...refusals, ...notFound },
+  }),
+  adminListFilters: admin('adminListFilters', 'List filters with schema and example', {
+    response: { 200: list('Built in and own.'), ...refusals },
+  }),
+  adminGetFilter: admin('adminGetFilter', 'Read a filter', {
+    params: named,
+    response: { 200: object('The filter.'), ...refusals, ...notFound },
+  }),
+  putFilter: admin('putFilter', 'Make or change an own filter', {
+    params: named,
+    body: NewFilter,
+    response: { 200: object('Changed.'), 201: object('Made.'), ...refusals },
+  }),
+  deleteFilter: admin('deleteFilter', 'Delete an own filter', {
+    params: named,
+    response: { 204: { description: 'Deleted.' }, ...refusals, ...notFound },
+  }),
 
   live: service('live', 'Is the process alive?', { response: { 200: object('It is.') } }),
-  ready: service('ready', 'Would publishing work now?', { response: { 200: object('It would.'), 503: object('It would not; Message says why.') } }),
-  metrics: service('metrics', 'Metrics for Prometheus', { response: { 200: { description: 'Text format.', type: 'string' } } }),
+  ready: service('ready', 'Would publishing work now?', {
+    response: { 200: object('It would.'), 503: object('It would not; Message says why.') },
+  }),
+  metrics: service('metrics', 'Metrics for Prometheus', {
+    response: { 200: { description: 'Text format.', type: 'string' } },
+  }),
 };

@@ -16,12 +16,17 @@ export async function addDocuments(app: FastifyInstance): Promise<void> {
       info: {
         title: 'Schoolbell',
         version: VERSION,
-        description: 'Durable, signed webhooks for learning platforms: compatible with ASP.NET WebHooks and LMS365.',
+        description:
+          'Durable, signed webhooks for learning platforms: compatible with ASP.NET WebHooks and LMS365.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       components: {
         securitySchemes: {
-          basic: { type: 'http', scheme: 'basic', description: 'User name `api`, the key as password.' },
+          basic: {
+            type: 'http',
+            scheme: 'basic',
+            description: 'User name `api`, the key as password.',
+          },
           bearer: { type: 'http', scheme: 'bearer', description: 'The key.' },
         },
       },
@@ -31,7 +36,12 @@ export async function addDocuments(app: FastifyInstance): Promise<void> {
   await app.register(swaggerUi, {
     routePrefix: '/swagger',
     staticCSP: true,
-    uiConfig: { persistAuthorization: true, displayRequestDuration: true, docExpansion: 'list', url: '/openapi.json' },
+    uiConfig: {
+      persistAuthorization: true,
+      displayRequestDuration: true,
+      docExpansion: 'list',
+      url: '/openapi.json',
+    },
   });
 }
 
@@ -42,11 +52,19 @@ export function documentRoutes(app: FastifyInstance, deps: RouteDeps): void {
   app.get('/openapi.json', { config, schema }, (request, reply) => {
     const document = app.swagger();
     const webhooks = webhooksOf(deps.library.filters.list());
-    return sendJson(reply, 200, { ...document, servers: [{ url: origin(deps, request) }], webhooks });
+    return sendJson(reply, 200, {
+      ...document,
+      servers: [{ url: origin(deps, request) }],
+      webhooks,
+    });
   });
   app.get('/swagger/docs/v1', { config, schema }, (request, reply) => {
     const document = JSON.parse(JSON.stringify(app.swagger())) as JsonObject;
-    return sendJson(reply, 200, toSwagger2(document, { origin: origin(deps, request), filters: deps.library.filters.list() }));
+    return sendJson(
+      reply,
+      200,
+      toSwagger2(document, { origin: origin(deps, request), filters: deps.library.filters.list() }),
+    );
   });
 }
 
@@ -57,10 +75,16 @@ function webhooksOf(filters: readonly Filter[]): object {
 }
 
 const SIGNATURE_HEADERS = [
-  ['ms-signature', '`sha256=` and the HMAC-SHA256 of the body in upper-case hexadecimal, as ASP.NET WebHooks signs.'],
+  [
+    'ms-signature',
+    '`sha256=` and the HMAC-SHA256 of the body in upper-case hexadecimal, as ASP.NET WebHooks signs.',
+  ],
   ['webhook-id', 'Id of the delivery, the same in every attempt.'],
   ['webhook-timestamp', 'Time of the attempt in seconds since 1970.'],
-  ['webhook-signature', '`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`, as Standard Webhooks signs.'],
+  [
+    'webhook-signature',
+    '`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`, as Standard Webhooks signs.',
+  ],
 ] as const;
 
 function deliveryOf(filter: Filter): object {
@@ -75,7 +99,10 @@ function deliveryOf(filter: Filter): object {
       description,
       schema: { type: 'string' },
     })),
-    requestBody: { required: true, content: { 'application/json': { schema: envelopeSchema(filter) } } },
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: envelopeSchema(filter) } },
+    },
     responses: {
       '2XX': { description: 'Received.' },
       '410': { description: 'The endpoint is gone for good: the registration is switched off.' },

@@ -5,7 +5,9 @@ import { LEVELS } from '../../core/key.ts';
 export const NewTenant = Type.Object(
   {
     Id: Type.String({ pattern: '^[a-z0-9._-]{1,64}$', description: '1 to 64 of a-z 0-9 . _ -' }),
-    Name: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'Shown to people.' })),
+    Name: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 200, description: 'Shown to people.' }),
+    ),
   },
   { examples: [{ Id: 'northfield', Name: 'Northfield School' }] },
 );
@@ -30,13 +32,20 @@ export const NewFilter = Type.Object(
       Type.Array(
         Type.Object({
           Kind: Type.Enum(['learner', 'course']),
-          Path: Type.String({ pattern: String.raw`^[^.\[\]]+(\[\])?(\.[^.\[\]]+(\[\])?)*$`, maxLength: 200 }),
+          Path: Type.String({
+            pattern: String.raw`^[^.\[\]]+(\[\])?(\.[^.\[\]]+(\[\])?)*$`,
+            maxLength: 200,
+          }),
         }),
         { maxItems: 20 },
       ),
     ),
   },
-  { examples: [{ Description: 'A badge was awarded.', Example: { Action: 'BadgeAwarded', Badge: 'Helper' } }] },
+  {
+    examples: [
+      { Description: 'A badge was awarded.', Example: { Action: 'BadgeAwarded', Badge: 'Helper' } },
+    ],
+  },
 );
 
 export const TestRequest = Type.Object({

@@ -24,7 +24,11 @@ export function toSwagger2(openapi: JsonObject, { origin, filters }: Context): J
   paths['/webhooks/subscribe/{id}'] = deleteTriggerPath();
   return {
     swagger: '2.0',
-    info: { title: info['title'] ?? '', version: info['version'] ?? '', description: info['description'] ?? '' },
+    info: {
+      title: info['title'] ?? '',
+      version: info['version'] ?? '',
+      description: info['description'] ?? '',
+    },
     host,
     basePath: '/',
     schemes: [protocol.replace(':', '')],
@@ -38,11 +42,15 @@ export function toSwagger2(openapi: JsonObject, { origin, filters }: Context): J
 
 function convertPath(item: JsonObject): JsonObject {
   const operations = METHODS.filter((method) => item[method] !== undefined);
-  return Object.fromEntries(operations.map((method) => [method, convertOperation(objectOf(item[method]))]));
+  return Object.fromEntries(
+    operations.map((method) => [method, convertOperation(objectOf(item[method]))]),
+  );
 }
 
 function convertOperation(operation: JsonObject): JsonObject {
-  const parameters = listOf(operation['parameters']).map((parameter) => convertParameter(objectOf(parameter)));
+  const parameters = listOf(operation['parameters']).map((parameter) =>
+    convertParameter(objectOf(parameter)),
+  );
   const content = objectOf(objectOf(operation['requestBody'])['content']);
   const body = objectOf(content['application/json'])['schema'];
   if (body !== undefined) {
@@ -68,7 +76,10 @@ function convertResponses(responses: JsonObject): JsonObject {
   const converted = Object.entries(responses).map(([status, response]) => {
     const { description = '', content } = objectOf(response);
     const schema = objectOf(objectOf(content)['application/json'])['schema'];
-    return [status, schema === undefined ? { description } : { description, schema: plainSchema(schema) }];
+    return [
+      status,
+      schema === undefined ? { description } : { description, schema: plainSchema(schema) },
+    ];
   });
   return Object.fromEntries(converted) as JsonObject;
 }
@@ -83,7 +94,8 @@ function plainSchema(schema: JsonValue): JsonValue {
     if (name === 'const') plain['enum'] = [value];
     else plain[name] = plainSchema(value);
   }
-  const isChoice = schema['anyOf'] !== undefined || (plain['enum'] !== undefined && plain['type'] === undefined);
+  const isChoice =
+    schema['anyOf'] !== undefined || (plain['enum'] !== undefined && plain['type'] === undefined);
   if (isChoice && plain['type'] === undefined) plain['type'] = 'string';
   return plain;
 }
@@ -117,7 +129,11 @@ function triggerPath(filter: Filter): JsonObject {
             type: 'object',
             required: ['WebHookUri'],
             properties: {
-              WebHookUri: { type: 'string', 'x-ms-notification-url': true, 'x-ms-visibility': 'internal' },
+              WebHookUri: {
+                type: 'string',
+                'x-ms-notification-url': true,
+                'x-ms-visibility': 'internal',
+              },
             },
           },
         },
@@ -125,7 +141,9 @@ function triggerPath(filter: Filter): JsonObject {
       responses: {
         201: {
           description: 'Subscribed.',
-          headers: { Location: { type: 'string', description: 'What DELETE is called on to unsubscribe.' } },
+          headers: {
+            Location: { type: 'string', description: 'What DELETE is called on to unsubscribe.' },
+          },
         },
       },
     },

@@ -21,7 +21,10 @@ export type MemoryRow = {
 };
 
 /** The part of the store that the engine uses. */
-export type EngineStore = Pick<Store, 'accept' | 'settle' | 'claim' | 'release' | 'recover' | 'move'>;
+export type EngineStore = Pick<
+  Store,
+  'accept' | 'settle' | 'claim' | 'release' | 'recover' | 'move'
+>;
 
 /**
  * The engine's store for simulations: everything in memory, each call applied in order after a
@@ -43,7 +46,8 @@ export class MemoryStore implements EngineStore {
         for (const event of publication.events) {
           const texts = event.payload.split(NOTIFICATION_SEPARATOR);
           for (const made of event.deliveries) {
-            const notifications = made.picks === null ? texts : made.picks.map((pick) => texts[pick] ?? '');
+            const notifications =
+              made.picks === null ? texts : made.picks.map((pick) => texts[pick] ?? '');
             const { id, registrationId } = made;
             const place = { id, registrationId, tenant: event.tenant, eventId: event.id };
             const delivery = { ...place, notifications, attempts: 0, step: 0 };
@@ -75,7 +79,10 @@ export class MemoryStore implements EngineStore {
 
   recover(): Promise<Recovery> {
     return this.#inOrder(() => {
-      const pending = new Map<string, { tenant: string; registrationId: string; nextDueAt: number }>();
+      const pending = new Map<
+        string,
+        { tenant: string; registrationId: string; nextDueAt: number }
+      >();
       const held = new Map<string, { tenant: string; registrationId: string }>();
       for (const row of this.rows.values()) {
         const { tenant, registrationId } = row.delivery;

@@ -2,7 +2,10 @@ import { Worker } from 'node:worker_threads';
 import { AppError } from '../../core/errors.ts';
 import type { Answer, Request, WorkerError } from './protocol.ts';
 
-type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void };
+type Waiting = {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+};
 
 /** Calls functions of a worker thread; answers come in batches. Rejects everything when the worker dies. */
 export class Channel {
@@ -14,7 +17,9 @@ export class Channel {
   constructor(entry: URL, data: unknown) {
     this.#worker = new Worker(entry, { workerData: data });
     this.#worker.on('message', (answers: readonly Answer[]) => this.#receive(answers));
-    this.#worker.on('error', (error) => this.#end(error instanceof Error ? error : new Error(String(error))));
+    this.#worker.on('error', (error) =>
+      this.#end(error instanceof Error ? error : new Error(String(error))),
+    );
     this.#worker.on('exit', () => this.#end(new Error('The thread of the store has ended.')));
   }
 

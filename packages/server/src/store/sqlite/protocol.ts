@@ -4,7 +4,11 @@ export type Value = string | number | null;
 /** Several rows of the same width, one after another: far cheaper to hand over than objects. */
 export type Flat = readonly Value[];
 
-export type Request = { readonly id: number; readonly method: string; readonly args: readonly unknown[] };
+export type Request = {
+  readonly id: number;
+  readonly method: string;
+  readonly args: readonly unknown[];
+};
 
 export type Answer =
   | { readonly id: number; readonly ok: true; readonly value: unknown }
@@ -17,6 +21,6 @@ export type WorkerError = { readonly message: string; readonly sqliteCode: numbe
 export type Methods = Readonly<Record<string, (...args: never[]) => unknown>>;
 
 /** Widths of the flat rows. */
-export const EVENT_WIDTH = 8;
-export const DELIVERY_WIDTH = 5;
+export const EVENT_WIDTH = 7;
+export const DELIVERY_WIDTH = 6;
 export const SETTLEMENT_WIDTH = 11;

@@ -38,15 +38,25 @@ export function logReads(database: DatabaseSync): Methods {
     deliveries: (query: DeliveryQuery) =>
       select(database, DELIVERY_COLUMNS, deliveryConditions(query), query.limit).map(toDeliveryRow),
     delivery: (tenant: string, id: string) => {
-      const [row] = select(database, DELIVERY_COLUMNS, [['d.tenant = ?', tenant], ['d.id = ?', id]], 1);
+      const [row] = select(
+        database,
+        DELIVERY_COLUMNS,
+        [
+          ['d.tenant = ?', tenant],
+          ['d.id = ?', id],
+        ],
+        1,
+      );
       if (row === undefined) return undefined;
       const attempts = database.prepare(ATTEMPTS).all(id).map(toAttempt);
       return { row: toDeliveryRow(row), attempts };
     },
     events: (query: EventQuery) =>
-      select(database, EVENT_COLUMNS, eventConditions(query), query.limit, 'e.id').map(toEventRow),
+      select(database, EVENT_COLUMNS, eventConditions(query), query.limit).map(toEventRow),
     event: (tenant: string, id: string) => {
-      const row = database.prepare(`${EVENT_COLUMNS} where e.tenant = ? and e.id = ?`).get(tenant, id);
+      const row = database
+        .prepare(`${EVENT_COLUMNS} where e.tenant = ? and e.id = ?`)
+        .get(tenant, id);
       return row === undefined ? undefined : toEventRow(row);
     },
     counts: () => {
@@ -58,7 +68,8 @@ export function logReads(database: DatabaseSync): Methods {
 
 function deliveryConditions(query: DeliveryQuery): Condition[] {
   const conditions: Condition[] = [['d.tenant = ?', query.tenant]];
-  if (query.registrationId !== undefined) conditions.push(['d.registration_id = ?', query.registrationId]);
+  if (query.registrationId !== undefined)
+    conditions.push(['d.registration_id = ?', query.registrationId]);
   if (query.eventId !== undefined) conditions.push(['d.event_id = ?', query.eventId]);
   if (query.state !== undefined) conditions.push(['d.state = ?', stateCode(query.state)]);
   return [...conditions, ...commonConditions(query, 'd.id')];
@@ -88,10 +99,10 @@ function select(
   columns: string,
   conditions: readonly Condition[],
   limit: number,
-  order = 'd.id',
 ): Record<string, unknown>[] {
   const where = conditions.map(([sql]) => sql).join('\n   and ');
   const values = conditions.map(([, value]) => value);
+  const order = columns === EVENT_COLUMNS ? 'e.id' : 'd.id';
   const sql = `${columns}\n where ${where}\n order by ${order} desc\n limit ?`;
   return database.prepare(sql).all(...values, limit);
 }

@@ -1,5 +1,9 @@
 import type { Attempt } from '../../core/attempt.ts';
-import { DELIVERY_STATES, type DeliveryState, NOTIFICATION_SEPARATOR } from '../../core/delivery.ts';
+import {
+  DELIVERY_STATES,
+  type DeliveryState,
+  NOTIFICATION_SEPARATOR,
+} from '../../core/delivery.ts';
 import { idTime } from '../../core/id.ts';
 import type { DeliveryRow, EventRow } from '../port.ts';
 

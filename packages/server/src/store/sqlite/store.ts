@@ -38,8 +38,10 @@ function createStore(writer: Channel, reader: Channel): Store {
     cancel: (tenant, id, now) => writer.call('cancel', tenant, id, now),
 
     registrations: () => writer.call('registrations'),
-    insertRegistration: (registration: Registration) => writer.call('insertRegistration', registration),
-    updateRegistration: (registration: Registration) => writer.call('updateRegistration', registration),
+    insertRegistration: (registration: Registration) =>
+      writer.call('insertRegistration', registration),
+    updateRegistration: (registration: Registration) =>
+      writer.call('updateRegistration', registration),
     deleteRegistration: (tenant, id) => writer.call('deleteRegistration', tenant, id),
 
     filters: () => writer.call('filters'),
@@ -79,10 +81,11 @@ function flattenPublication({ events, idempotency }: Publication): FlatPublicati
   for (const event of events) {
     const { tenant, id, acceptedAt, occurredAt, payload } = event;
     const actions = JSON.stringify(event.actions);
-    flatEvents.push(tenant, id, acceptedAt, occurredAt, actions, payload, event.deliveries.length, acceptedAt);
-    for (const made of event.deliveries) {
-      const picks = made.picks === null ? null : JSON.stringify(made.picks);
-      deliveries.push(made.id, made.registrationId, stateCode(made.state), Number(made.leased), picks);
+    flatEvents.push(tenant, id, acceptedAt, occurredAt, actions, payload, event.deliveries.length);
+    for (const { id: delivery, registrationId, state, leased, picks } of event.deliveries) {
+      const dueAt = state === 'pending' ? acceptedAt : null;
+      deliveries.push(delivery, registrationId, stateCode(state), Number(leased), dueAt);
+      deliveries.push(picks === null ? null : JSON.stringify(picks));
     }
   }
   return { events: flatEvents, deliveries, idempotency: flattenIdempotency(idempotency) };
@@ -98,7 +101,14 @@ function flattenSettlements(batch: readonly Settlement[]): Flat {
   const rows: Value[] = [];
   for (const { tenant, deliveryId, attempt, next } of batch) {
     const { number, startedAt, durationMs, outcome, requestHeaders } = attempt;
-    rows.push(tenant, deliveryId, number, startedAt, durationMs, JSON.stringify({ outcome, requestHeaders }));
+    rows.push(
+      tenant,
+      deliveryId,
+      number,
+      startedAt,
+      durationMs,
+      JSON.stringify({ outcome, requestHeaders }),
+    );
     if (next.state === 'pending') rows.push(0, next.step, next.dueAt, null, null);
     else {
       const ended = next.state === 'held' ? null : startedAt + durationMs;

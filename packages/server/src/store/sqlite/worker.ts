@@ -62,8 +62,8 @@ function serve(database: DatabaseSync, work: (group: Request[]) => Answer[]): vo
   });
   function drain(first: Request | undefined): Request[] {
     const group: Request[] = first === undefined ? [] : [first];
-    while (group.length < MAX_GROUP && port !== null) {
-      const received = receiveMessageOnPort(port);
+    for (let left = MAX_GROUP - group.length; left > 0; left -= 1) {
+      const received = port === null ? undefined : receiveMessageOnPort(port);
       if (received === undefined) break;
       group.push(received.message as Request);
     }
@@ -83,6 +83,7 @@ function answer(methods: Methods, { id, method, args }: Request): Answer {
 
 function toWorkerError(error: unknown): WorkerError {
   if (!(error instanceof Error)) return { message: String(error), sqliteCode: null };
-  const code = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : null;
+  const code =
+    'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : null;
   return { message: error.message, sqliteCode: code };
 }

@@ -8,7 +8,7 @@ insert into events (tenant, id, accepted_at, occurred_at, actions, payload)
 values (?, ?, ?, ?, ?, ?)`;
 
 const INSERT_DELIVERY = `
-insert into deliveries (tenant, id, event_id, registration_id, state, leased, due_at, picks)
+insert into deliveries (tenant, event_id, id, registration_id, state, leased, due_at, picks)
 values (?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const FIND_KEY = `
@@ -23,9 +23,9 @@ values (?, ?, ?, ?, ?)`;
 
 /** One publication as it crosses to the writer. */
 export type FlatPublication = {
-  /** tenant, id, accepted at, occurred at, actions, payload, number of deliveries, due at. */
+  /** tenant, id, accepted at, occurred at, actions, payload, number of deliveries. */
   readonly events: Flat;
-  /** id, registration, state, leased, picks: those of the first event, then of the next. */
+  /** id, registration, state, leased, due at, picks: those of the first event, then of the next. */
   readonly deliveries: Flat;
   /** tenant, key, hash, answer, at; or null. */
   readonly idempotency: Flat | null;
@@ -41,14 +41,14 @@ export function acceptWrites(database: DatabaseSync): Methods {
   function insert({ events, deliveries }: FlatPublication): void {
     let d = 0;
     for (let e = 0; e < events.length; e += EVENT_WIDTH) {
-      const [tenant = null, id = null, at = null, occurred = null] = events.slice(e, e + 4);
-      const [actions = null, payload = null, count = null, dueAt = null] = events.slice(e + 4, e + 8);
-      insertEvent.run(tenant, id, at, occurred, actions, payload);
-      for (const end = d + Number(count) * DELIVERY_WIDTH; d < end; d += DELIVERY_WIDTH) {
-        const [delivery = null, registration = null, state = null, leased = null, picks = null] =
-          deliveries.slice(d, d + DELIVERY_WIDTH);
-        const due = state === 0 ? dueAt : null;
-        insertDelivery.run(tenant, delivery, id, registration, state, leased, due, picks);
+      const [tenant = null, eventId = null] = events.slice(e, e + 2);
+      insertEvent.run(...events.slice(e, e + EVENT_WIDTH - 1));
+      for (
+        const end = d + Number(events[e + EVENT_WIDTH - 1]) * DELIVERY_WIDTH;
+        d < end;
+        d += DELIVERY_WIDTH
+      ) {
+        insertDelivery.run(tenant, eventId, ...deliveries.slice(d, d + DELIVERY_WIDTH));
       }
     }
   }

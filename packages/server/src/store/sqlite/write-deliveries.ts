@@ -116,10 +116,14 @@ export function deliveryWrites(database: DatabaseSync): Methods {
   function move({ tenant, registrationId, from, to, reason, now, limit }: Move): number {
     const ended = to === 'cancelled' ? now : null;
     if (from === 'pending') {
-      return Number(movePending.run(stateCode(to), ended, reason, registrationId, tenant, limit).changes);
+      return Number(
+        movePending.run(stateCode(to), ended, reason, registrationId, tenant, limit).changes,
+      );
     }
     const due = to === 'pending' ? now : null;
-    return Number(moveHeld.run(stateCode(to), due, ended, reason, registrationId, tenant, limit).changes);
+    return Number(
+      moveHeld.run(stateCode(to), due, ended, reason, registrationId, tenant, limit).changes,
+    );
   }
 
   return {
@@ -148,7 +152,7 @@ function recover(database: DatabaseSync): Recovery {
 function owners(database: DatabaseSync, sql: string): { tenant: string; registrationId: string }[] {
   const next = database.prepare(sql);
   const found: { tenant: string; registrationId: string }[] = [];
-  for (let row = next.get('', ''); row !== undefined; ) {
+  for (let row = next.get('', ''); row !== undefined;) {
     const owner = { tenant: text(row, 'tenant'), registrationId: text(row, 'registration_id') };
     found.push(owner);
     row = next.get(owner.tenant, owner.registrationId);

@@ -31,10 +31,19 @@ function tenantWrites(database: DatabaseSync): Methods {
   return {
     tenants: () => database.prepare('select * from tenants order by id').all().map(toTenant),
     insertTenant: ({ id, name, createdAt }: Tenant) =>
-      run('insert or ignore into tenants (id, name, created_at) values (?, ?, ?)', id, name, createdAt),
-    renameTenant: (id: string, name: string) => run('update tenants set name = ? where id = ?', name, id),
+      run(
+        'insert or ignore into tenants (id, name, created_at) values (?, ?, ?)',
+        id,
+        name,
+        createdAt,
+      ),
+    renameTenant: (id: string, name: string) =>
+      run('update tenants set name = ? where id = ?', name, id),
     deleteTenant: (id: string) => {
-      run('delete from attempts where delivery_id in (select id from deliveries where tenant = ?)', id);
+      run(
+        'delete from attempts where delivery_id in (select id from deliveries where tenant = ?)',
+        id,
+      );
       run('delete from deliveries where tenant = ?', id);
       for (const table of OWNED_BY_TENANT) run(`delete from ${table} where tenant = ?`, id);
       return run('delete from tenants where id = ?', id);
@@ -55,7 +64,16 @@ function keyWrites(database: DatabaseSync): Methods {
   return {
     keys: () => database.prepare('select * from api_keys order by tenant, id').all().map(toKey),
     insertKey: (key: ApiKey) => {
-      run(INSERT_KEY, key.tenant, key.id, key.level, key.name, key.hash, key.createdAt, key.expiresAt);
+      run(
+        INSERT_KEY,
+        key.tenant,
+        key.id,
+        key.level,
+        key.name,
+        key.hash,
+        key.createdAt,
+        key.expiresAt,
+      );
     },
     deleteKey: (tenant: string, id: string) =>
       run('delete from api_keys where tenant = ? and id = ?', tenant, id),
@@ -85,12 +103,22 @@ function registrationWrites(database: DatabaseSync): Methods {
     insertRegistration: (registration: Registration) => {
       const { tenant, id } = registration;
       const document = JSON.stringify(registration);
-      run('insert into registrations (tenant, id, document) values (?, ?, ?)', tenant, id, document);
+      run(
+        'insert into registrations (tenant, id, document) values (?, ?, ?)',
+        tenant,
+        id,
+        document,
+      );
     },
     updateRegistration: (registration: Registration) => {
       const { tenant, id } = registration;
       const document = JSON.stringify(registration);
-      return run('update registrations set document = ? where tenant = ? and id = ?', document, tenant, id);
+      return run(
+        'update registrations set document = ? where tenant = ? and id = ?',
+        document,
+        tenant,
+        id,
+      );
     },
     deleteRegistration: (tenant: string, id: string) =>
       run('delete from registrations where tenant = ? and id = ?', tenant, id),
@@ -124,7 +152,10 @@ function settingWrites(database: DatabaseSync): Methods {
       run('insert or replace into settings (name, value) values (?, ?)', name, value);
     },
     check: () => {
-      run("insert or replace into settings (name, value) values ('last check', ?)", String(Date.now()));
+      run(
+        "insert or replace into settings (name, value) values ('last check', ?)",
+        String(Date.now()),
+      );
     },
   };
 }
@@ -153,8 +184,14 @@ function pruning(database: DatabaseSync): Methods {
     const [tenant, id] = [text(event, 'tenant'), text(event, 'id')];
     const open = database.prepare(OPEN_DELIVERIES).get(tenant, id, before);
     if (open === undefined || integer(open, 'open') > 0) return 0;
-    run('delete from attempts where delivery_id in (select id from deliveries where event_id = ? and tenant = ?)', id, tenant);
-    const { changes } = database.prepare('delete from deliveries where event_id = ? and tenant = ?').run(id, tenant);
+    run(
+      'delete from attempts where delivery_id in (select id from deliveries where event_id = ? and tenant = ?)',
+      id,
+      tenant,
+    );
+    const { changes } = database
+      .prepare('delete from deliveries where event_id = ? and tenant = ?')
+      .run(id, tenant);
     run('delete from events where seq = ?', integer(event, 'seq'));
     return Math.max(1, Number(changes));
   }

@@ -38,9 +38,18 @@ export function settleWrites(database: DatabaseSync): Methods {
   function settle(rows: Flat): boolean[] {
     const written: boolean[] = [];
     for (let at = 0; at < rows.length; at += SETTLEMENT_WIDTH) {
-      const [tenant = null, id = null, number = null, started = null, duration = null, record = null] =
-        rows.slice(at, at + 6);
-      const [state = null, step = null, due = null, ended = null, reason = null] = rows.slice(at + 6, at + 11);
+      const [
+        tenant = null,
+        id = null,
+        number = null,
+        started = null,
+        duration = null,
+        record = null,
+      ] = rows.slice(at, at + 6);
+      const [state = null, step = null, due = null, ended = null, reason = null] = rows.slice(
+        at + 6,
+        at + 11,
+      );
       insertAttempt.run(number, started, duration, record, tenant, id);
       const { changes } = updateDelivery.run(state, number, step, due, ended, reason, tenant, id);
       if (changes === 0) countAttempt.run(number, tenant, id);

@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { SchoolbellClient } from '../../packages/sdk/src/index.ts';
+import {
+  end,
+  type Receipts,
+  type Receiver,
+  type Server,
+  startReceiver,
+  startServer,
+} from './processes.ts';
+import { isPerfect, type Outcome, reportText, weekChart } from './report.ts';
+import { readTermData, type TermEvent, termEvents } from './term.ts';
+
+const HERE = fileURLToPath(new URL('./data/', import.meta.url));
+/** Publish calls under way at once, one event each. */
+const PUBLISHERS = 4;
+/** How long the last deliveries are waited for after the last publish. */
+const PATIENCE_MS = 30_000;
+
+type Options = { readonly data: string; readonly presentation: string; readonly keep?: true };
+
+const options = new Command('demo')
+  .description(
+    'Replays a real term through Schoolbell to a receiver made with the SDK, and checks that every event arrives.',
+  )
+  .option(
+    '--data <folder>',
+    'folder with the full dataset (studentRegistration, studentInfo, courses as CSV)',
+    HERE,
+  )
+  .option('--presentation <code>', 'which term: a code_presentation of the dataset', '2013J')
+  .option('--keep', 'leave the server up afterwards')
+  .parse()
+  .opts<Options>();
+
+/** What was published and what came, by the key that each event carries. */
+class Ledger {
+  readonly #publishedAt = new Map<string, number>();
+  readonly #receivedAt = new Map<string, number>();
+  readonly #ids = new Set<string>();
+  duplicates = 0;
+
+  publish(key: string): void {
+    this.#publishedAt.set(key, performance.timeOrigin + performance.now());
+  }
+
+  receive(receipts: Receipts): void {
+    for (const [id, key, at] of receipts) {
+      if (this.#ids.has(id) || this.#receivedAt.has(key)) this.duplicates += 1;
+      else this.#receivedAt.set(key, at);
+      this.#ids.add(id);
+    }
+  }
+
+  get received(): number {
+    return this.#receivedAt.size;
+  }
+
+  latencies(): number[] {
+    return [...this.#receivedAt].map(([key, at]) => at - (this.#publishedAt.get(key) ?? at));
+  }
+
+  lost(): number {
+    return [...this.#publishedAt.keys()].filter((key) => !this.#receivedAt.has(key)).length;
+  }
+}
+
+async function run(
+  folder: string,
+  started: { server?: Server; receiver?: Receiver },
+): Promise<boolean> {
+  const events = termEvents(readTermData(options.data), options.presentation);
+  if (events.length === 0)
+    throw new Error(`The data has no presentation '${options.presentation}'.`);
+  const secret = randomBytes(16).toString('hex');
+  const log = join(folder, 'refused.txt');
+  const ledger = new Ledger();
+
+  started.server = await startServer(join(folder, 'data'));
+  started.receiver = await startReceiver({ secret, log }, (receipts) => ledger.receive(receipts));
+  const { url, adminKey } = started.server;
+  const client = new SchoolbellClient({ baseUrl: url, key: adminKey });
+  const registration = await client.register({
+    WebHookUri: `http://127.0.0.1:${started.receiver.port}/webhooks`,
+    Secret: secret,
+    Description: 'The receiver of the demo',
+  });
+  say(`Schoolbell runs at ${url}; the webhook ${registration.Id} answered its echo.`);
+  say(
+    `Term ${options.presentation}: ${events.length.toLocaleString('en')} events of real learners.\n`,
+  );
+
+  const from = performance.now();
+  await publishAll(client, events, ledger);
+  await arrivalOf(events.length, ledger);
+  const seconds = (performance.now() - from) / 1000;
+  const unverified = existsSync(log) ? readFileSync(log, 'utf8').split('\n').length - 1 : 0;
+  const { received, duplicates } = ledger;
+  const outcome: Outcome = {
+    published: events.length,
+    received,
+    unverified,
+    duplicates,
+    lost: ledger.lost(),
+    latencies: ledger.latencies(),
+    seconds,
+  };
+  say(`\n${reportText(outcome)}\n`);
+  say('  Enrolments by week, counted from the first day of the courses:\n');
+  say(
+    weekChart(events.filter(({ action }) => action === 'CourseEnrollment').map(({ day }) => day)),
+  );
+  say(
+    isPerfect(outcome)
+      ? '\nEvery event arrived once and verified.'
+      : '\nNot every event arrived once and verified.',
+  );
+  return isPerfect(outcome);
+}
+
+async function publishAll(
+  client: SchoolbellClient,
+  events: readonly TermEvent[],
+  ledger: Ledger,
+): Promise<void> {
+  const progress = new Progress(events.length);
+  let next = 0;
+  const publisher = async (): Promise<void> => {
+    for (let index = next++; index < events.length; index = next++) {
+      const event = events[index];
+      if (event === undefined) return;
+      const key = String(index);
+      ledger.publish(key);
+      await client.publish(
+        { ...event.notification, DemoKey: key },
+        { idempotencyKey: `demo ${key}` },
+      );
+      progress.show(index + 1, ledger.received);
+    }
+  };
+  await Promise.all(Array.from({ length: PUBLISHERS }, publisher));
+  progress.end(events.length, ledger.received);
+}
+
+async function arrivalOf(count: number, ledger: Ledger): Promise<void> {
+  const until = performance.now() + PATIENCE_MS;
+  while (ledger.received < count && performance.now() < until)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** A bar on a terminal, a line every tenth elsewhere. */
+class Progress {
+  readonly #total: number;
+  #shown = 0;
+  #tenths = 0;
+
+  constructor(total: number) {
+    this.#total = total;
+  }
+
+  show(published: number, received: number): void {
+    const tenths = Math.floor((published * 10) / this.#total);
+    if (process.stdout.isTTY && performance.now() - this.#shown > 80)
+      this.#draw(published, received);
+    else if (!process.stdout.isTTY && tenths > this.#tenths)
+      say(`  ${tenths * 10} % published, ${received.toLocaleString('en')} received`);
+    this.#tenths = Math.max(this.#tenths, tenths);
+  }
+
+  end(published: number, received: number): void {
+    if (!process.stdout.isTTY) return;
+    this.#draw(published, received);
+    process.stdout.write('\n');
+  }
+
+  #draw(published: number, received: number): void {
+    this.#shown = performance.now();
+    const filled = Math.round((published / this.#total) * 40);
+    const bar = '█'.repeat(filled) + '░'.repeat(40 - filled);
+    const counts = `${published.toLocaleString('en')} published, ${received.toLocaleString('en')} received`;
+    process.stdout.write(`\r  ${bar} ${counts}\u001b[K`);
+  }
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+async function main(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'schoolbell-demo-'));
+  const started: { server?: Server; receiver?: Receiver } = {};
+  const clean = async (): Promise<void> => {
+    await Promise.all([end(started.server?.process), end(started.receiver?.process)]);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('SIGINT', () => void clean());
+  try {
+    process.exitCode = (await run(folder, started)) ? 0 : 1;
+    if (options.keep === true && started.server !== undefined) {
+      const { url, adminKey } = started.server;
+      say(
+        `\nStill running. Try it at ${url}/swagger\n  Authorize with user name 'api' and password ${adminKey}\nCtrl-C stops it.`,
+      );
+      return;
+    }
+  } catch (error) {
+    process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+  await clean();
+}
+
+await main();

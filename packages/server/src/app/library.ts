@@ -1,0 +1,135 @@
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '../config/config.ts';
+import { systemClock } from '../core/clock.ts';
+import type { Registration } from '../core/registration.ts';
+import { createEgress } from '../egress/client.ts';
+import type { Egress } from '../egress/port.ts';
+import { Engine } from '../engine/engine.ts';
+import { createDeliveries } from '../service/deliveries.ts';
+import { createEvents } from '../service/events.ts';
+import { createFilters } from '../service/filters.ts';
+import { createKeys } from '../service/keys.ts';
+import type { IdValidator, Library, Registrar } from '../service/library.ts';
+import { createRegistrations, type RegistrationsService } from '../service/registrations.ts';
+import { createTenants } from '../service/tenants.ts';
+import type { Store } from '../store/port.ts';
+import { createTelemetry, type Telemetry } from '../telemetry/events.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import type { DataFolder } from './data-folder.ts';
+import { openSealer } from './encryption.ts';
+import { allowOf, isListener, sendTest } from './outbound.ts';
+
+/** What a host may hook into. */
+export type Hooks = {
+  /** Add private filters to registrations, or refuse them. */
+  readonly registrars?: readonly Registrar[];
+  /** Keep ids that clients ask for; the default makes new ones. */
+  readonly idValidator?: IdValidator;
+};
+
+/** What everything stands on. */
+export type Ground = {
+  readonly config: Config;
+  readonly hooks: Hooks;
+  readonly folder: DataFolder;
+  readonly store: Store;
+  readonly log: Logger;
+  /** The API once there is one: nothing is sent to its own listener. */
+  readonly api: () => FastifyInstance | undefined;
+};
+
+export type Parts = {
+  readonly library: Library;
+  readonly engine: Engine;
+  readonly egress: Egress;
+  readonly metrics: Metrics;
+  readonly telemetry: Telemetry;
+};
+
+/** Characters of payload that wait in memory; the rest waits in the store. */
+const WINDOW_BYTES = 32 * 1024 * 1024;
+
+/** Builds the library on a store and takes over what an earlier run left. */
+export async function buildLibrary(ground: Ground): Promise<Parts> {
+  const { store, folder } = ground;
+  const egress = openEgress(ground);
+  const metrics = createMetrics({ inFlight: () => engine.inFlight, counts: () => store.counts() });
+  const telemetry = createTelemetry(ground.log, metrics);
+  const engine = createEngine(ground, { egress, telemetry, onGone: (gone) => switchOff(gone) });
+  const filters = await createFilters({ store });
+  const registrations = await openRegistrations(ground, { egress, telemetry, engine, filters });
+  const switchOff = (gone: Registration): void => {
+    registrations
+      .switchOff(gone.tenant, gone.id, 'endpoint answered 410 Gone')
+      .catch((error: unknown) => telemetry.failed(error, 'switching a registration off'));
+  };
+  const keys = await createKeys({ store, clock: systemClock, adminKey: folder.adminKey });
+  const onRemove = async (tenant: string): Promise<void> => {
+    keys.forgetTenant(tenant);
+    await registrations.removeAll(tenant);
+  };
+  const tenants = await createTenants({ store, clock: systemClock, onRemove });
+  const events = createEvents({ store, tenants, accept: (request) => engine.accept(request) });
+  const deliveries = createDeliveries({ store, clock: systemClock, engine });
+  await engine.start(tenants.list().flatMap(({ id }) => registrations.list(id)));
+  const ready = (): Promise<void> => store.check();
+  const library = { registrations, filters, events, deliveries, tenants, keys, ready };
+  return { library, engine, egress, metrics, telemetry };
+}
+
+function openEgress({ config, api }: Ground): Egress {
+  return createEgress({
+    allow: allowOf(config),
+    requestTimeoutMs: config.requestTimeoutMs,
+    connectTimeoutMs: config.connectTimeoutMs,
+    extraCa: [],
+    isOwn: (address, port) => isListener(api(), address, port),
+  });
+}
+
+type EngineParts = Pick<Parts, 'egress' | 'telemetry'> & {
+  readonly onGone: (registration: Registration) => void;
+};
+
+function createEngine(
+  { config, store }: Ground,
+  { egress, telemetry, onGone }: EngineParts,
+): Engine {
+  return new Engine({
+    store,
+    egress,
+    clock: systemClock,
+    random: Math.random,
+    schedule: config.schedule,
+    maxInFlight: config.maxInFlight,
+    laneConcurrency: config.concurrency,
+    windowBytes: WINDOW_BYTES,
+    onAttempt: (registration, _delivery, attempt) => telemetry.attempted(registration, attempt),
+    onGone,
+  });
+}
+
+type RegistrationParts = Pick<Parts, 'egress' | 'telemetry' | 'engine'> & Pick<Library, 'filters'>;
+
+async function openRegistrations(
+  { config, hooks, folder, store }: Ground,
+  { egress, telemetry, engine, filters }: RegistrationParts,
+): Promise<RegistrationsService> {
+  return createRegistrations({
+    store,
+    filters,
+    egress,
+    allow: allowOf(config),
+    sealer: await openSealer(folder.encryptionKey, store),
+    clock: systemClock,
+    registrars: hooks.registrars ?? [],
+    idValidator: hooks.idValidator ?? (() => null),
+    onChange: (change) => {
+      engine.onRegistration(change);
+      telemetry.registered(change.registration, change.kind);
+    },
+    onRemoved: (ref) => engine.align(ref),
+    sendTest: (registration, notification) => sendTest(egress, registration, notification),
+  });
+}

@@ -1,0 +1,31 @@
+import type { Attempt } from '../core/attempt.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Delivery } from '../core/delivery.ts';
+import type { Registration } from '../core/registration.ts';
+import type { Schedule } from '../core/schedule.ts';
+import type { Egress } from '../egress/port.ts';
+import type { Store } from '../store/port.ts';
+
+export type EngineOptions = {
+  readonly store: Store;
+  readonly egress: Egress;
+  readonly clock: Clock;
+  /** From 0 up to 1, for jitter. */
+  readonly random: () => number;
+  readonly schedule: Schedule;
+  /** Requests in flight over all lanes. */
+  readonly maxInFlight: number;
+  /** Requests in flight to one registration. */
+  readonly laneConcurrency: number;
+  /** Characters of payload that lanes hold in memory, over all lanes. */
+  readonly windowBytes: number;
+  /** Called after each attempt, before it is written. */
+  readonly onAttempt: (registration: Registration, delivery: Delivery, attempt: Attempt) => void;
+  /** Called when an endpoint answered 410: the registration is to be switched off. */
+  readonly onGone: (registration: Registration) => void;
+};
+
+export type RegistrationChange = {
+  readonly kind: 'added' | 'changed' | 'removed';
+  readonly registration: Registration;
+};

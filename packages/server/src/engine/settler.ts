@@ -1,0 +1,50 @@
+import type { Settlement, Store } from '../store/port.ts';
+import { Batcher } from './batcher.ts';
+
+/** Attempts that may wait for the disk before nothing new is sent: what a crash could repeat. */
+const MAX_UNSETTLED = 4000;
+const MAX_SETTLEMENTS_PER_COMMIT = 2000;
+const AGAIN_AFTER_MS = 1000;
+
+/** Writes down what came of attempts, many in one commit. */
+export class Settler {
+  readonly #batcher: Batcher<Settlement, boolean>;
+  #unsettled = 0;
+  #stopping = false;
+
+  constructor(store: Pick<Store, 'settle'>) {
+    this.#batcher = new Batcher({
+      write: (settlements) => store.settle(settlements),
+      maxItems: MAX_SETTLEMENTS_PER_COMMIT,
+    });
+  }
+
+  /** True while so much waits for the disk that nothing more should be sent. */
+  get isFull(): boolean {
+    return this.#unsettled >= MAX_UNSETTLED;
+  }
+
+  /** Tries until it is written: what was sent must be on record, else it would be sent again. */
+  async settle(settlement: Settlement): Promise<void> {
+    this.#unsettled += 1;
+    while (!(await this.#tryOnce(settlement))) {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
+    }
+    this.#unsettled -= 1;
+  }
+
+  /** What cannot be written now is given up: the next start sends it again. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#batcher.idle();
+  }
+
+  async #tryOnce(settlement: Settlement): Promise<boolean> {
+    try {
+      await this.#batcher.add(settlement);
+      return true;
+    } catch {
+      return this.#stopping;
+    }
+  }
+}

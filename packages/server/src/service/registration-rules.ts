@@ -1,0 +1,170 @@
+import type { Clock } from '../core/clock.ts';
+import { AppError } from '../core/errors.ts';
+import { randomHex32 } from '../core/id.ts';
+import { isPrivateFilter, type Registration, WILDCARD } from '../core/registration.ts';
+import type { Allow } from '../egress/allow.ts';
+import { hasNoEcho, verifyEcho } from '../egress/echo.ts';
+import type { Egress } from '../egress/port.ts';
+import { checkUri } from '../egress/uri.ts';
+import { refuseHeaders } from './header-rules.ts';
+import type { Filters, RegisterOptions, Registrar, RegistrationDraft } from './library.ts';
+
+/** The most filters of one registration, and the longest texts. */
+const MAX_FILTERS = 100;
+const MAX_DESCRIPTION_LENGTH = 1024;
+const MAX_PROPERTIES_LENGTH = 8192;
+
+export type JudgeDeps = {
+  readonly filters: Filters;
+  readonly egress: Egress;
+  readonly allow: Allow;
+  readonly clock: Clock;
+  readonly registrars: readonly Registrar[];
+};
+
+/** A registration as asked for. */
+export type Candidate = {
+  readonly tenant: string;
+  readonly id: string;
+  readonly draft: RegistrationDraft;
+  /** The registration that is replaced; its secret stays where none is given. */
+  readonly previous: Registration | undefined;
+};
+
+/** Filters, registrars, secret, URI, echo: Microsoft's order, with our limits where it has none. */
+export async function judgeRegistration(
+  deps: JudgeDeps,
+  candidate: Candidate,
+  options: RegisterOptions,
+): Promise<Registration> {
+  const { draft, tenant, id, previous } = candidate;
+  const filters = judgeFilters(deps.filters, draft.filters, options.filtersUri);
+  const now = deps.clock.now();
+  const asked: Registration = {
+    id,
+    tenant,
+    webHookUri: draft.webHookUri,
+    secret: secretOf(draft.secret, previous),
+    description: draft.description,
+    isPaused: draft.isPaused,
+    filters,
+    headers: draft.headers,
+    properties: draft.properties,
+    createdAt: now,
+    updatedAt: now,
+    switchedOff: null,
+  };
+  const registration = await askRegistrars(deps.registrars, asked);
+  judgeSecret(registration.secret);
+  judgeUri(registration.webHookUri, deps.allow);
+  judgeSizes(registration);
+  if (options.verifyEcho && !hasNoEcho(registration.webHookUri))
+    await judgeEcho(deps.egress, registration);
+  return registration;
+}
+
+function judgeFilters(
+  filters: Filters,
+  names: readonly (string | null)[],
+  listedAt: string,
+): string[] {
+  if (names.length > MAX_FILTERS)
+    throw refusal(`A registration takes at most ${MAX_FILTERS} filters.`);
+  const known = new Map<string, string>();
+  const unknown: string[] = [];
+  for (const name of names) {
+    const filter = filters.get(name ?? '');
+    if (filter === undefined) unknown.push(name ?? '');
+    else if (!known.has(filter.name.toLowerCase()))
+      known.set(filter.name.toLowerCase(), filter.name);
+  }
+  if (unknown.length > 0) {
+    throw refusal(
+      `The following filters are not valid: '${unknown.join(', ')}'. A list of valid filters can be obtained from the path '${listedAt}'.`,
+    );
+  }
+  return known.size === 0 ? [WILDCARD] : [...known.values()];
+}
+
+async function askRegistrars(
+  registrars: readonly Registrar[],
+  registration: Registration,
+): Promise<Registration> {
+  let asked = registration;
+  for (const registrar of registrars) {
+    const added = await ask(registrar, asked);
+    asked = { ...asked, filters: [...asked.filters, ...added.filter(isPrivateFilter)] };
+  }
+  return asked;
+}
+
+async function ask(registrar: Registrar, registration: Registration): Promise<readonly string[]> {
+  try {
+    return await registrar.register(registration);
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw refusal(
+      `The '${registrar.name}' implementation of 'IWebHookRegistrar' caused an exception: ${reason}`,
+    );
+  }
+}
+
+/** None, or the masked form that answers show, keeps the secret there is. */
+function secretOf(given: string | null, previous: Registration | undefined): string {
+  const isAbsent =
+    given === null ||
+    given === '' ||
+    (previous !== undefined && given === maskSecret(previous.secret));
+  return isAbsent ? (previous?.secret ?? randomHex32()) : given;
+}
+
+/** What answers show of a secret after it was first given out. */
+export function maskSecret(secret: string): string {
+  return `****${secret.slice(-4)}`;
+}
+
+function judgeSecret(secret: string): void {
+  if (secret.length < 32 || secret.length > 64) {
+    throw refusal('The WebHook secret key parameter must be between 32 and 64 characters long.');
+  }
+  if (/\p{Cc}/u.test(secret))
+    throw refusal('The WebHook secret key parameter has no control characters.');
+}
+
+function judgeUri(uri: string, allow: Allow): void {
+  if (!/^\s*https?:/i.test(uri)) {
+    throw refusal(
+      `The WebHook URI must be absolute with a scheme of either 'http' or 'https' but received '${asDotNet(uri)}'.`,
+    );
+  }
+  const verdict = checkUri(uri, allow);
+  if (!verdict.ok) throw refusal(verdict.sentence);
+}
+
+/** How .NET writes a URI of another scheme: ftp has no query there. */
+function asDotNet(uri: string): string {
+  const shown = uri.slice(0, 200);
+  return /^ftp:/i.test(shown) ? shown.replaceAll('?', '%3F') : shown;
+}
+
+function judgeSizes({ description, properties, headers }: Registration): void {
+  if ((description?.length ?? 0) > MAX_DESCRIPTION_LENGTH) {
+    throw refusal(`Description takes at most ${MAX_DESCRIPTION_LENGTH} characters.`);
+  }
+  if (properties.length > MAX_PROPERTIES_LENGTH) {
+    throw refusal(`Properties take at most ${MAX_PROPERTIES_LENGTH} characters of JSON.`);
+  }
+  const refused = refuseHeaders(headers);
+  if (refused !== undefined) throw refusal(refused);
+}
+
+async function judgeEcho(egress: Egress, registration: Registration): Promise<void> {
+  const { webHookUri: uri, headers } = registration;
+  const result = await verifyEcho(egress, { uri, headers, token: randomHex32() });
+  if (!result.ok) throw refusal(result.text);
+}
+
+function refusal(message: string): AppError {
+  return new AppError('bad_request', message);
+}
