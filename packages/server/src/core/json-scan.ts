@@ -1,16 +1,10 @@
-/** Not JSON, or deeper than allowed. The message is a sentence that says where. */
-export class JsonError extends Error {
-  override readonly name = 'JsonError';
-}
+import { checkDepth, skipString, skipValue, tokenAt, unexpected } from './json-skip.ts';
 
-/** Levels of arrays and objects that are read. */
-export const MAX_JSON_DEPTH = 64;
+export { JsonError, MAX_JSON_DEPTH } from './json-skip.ts';
 
-const SPACE = 0x20;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const COLON = 0x3a;
-const BACKSLASH = 0x5c;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
@@ -32,8 +26,8 @@ export class JsonScanner {
 
   /** Code of the next character that is not white space; NaN at the end. */
   peek(): number {
-    const code = this.text.charCodeAt(this.pos);
-    return code > SPACE ? code : this.#peekPastSpace();
+    this.pos = tokenAt(this.text, this.pos);
+    return this.text.charCodeAt(this.pos);
   }
 
   /** True when the next value is an object. */
@@ -86,12 +80,13 @@ export class JsonScanner {
     }
   }
 
-  /** Reads a string and gives its value. */
+  /** Reads a string and gives its value. Throws JsonError when there is something else. */
   string(): string {
+    if (this.peek() !== QUOTE) this.fail();
     const start = this.pos;
-    const plain = this.#skipString();
-    const raw = this.text.slice(start, this.pos);
-    return plain ? raw.slice(1, -1) : parseString(raw);
+    this.pos = skipString(this.text, start);
+    const inside = this.text.slice(start + 1, this.pos - 1);
+    return inside.includes('\\') ? parseString(`"${inside}"`) : inside;
   }
 
   /** Reads any value and gives its text as written, white space around it left out. */
@@ -104,59 +99,18 @@ export class JsonScanner {
 
   /** Reads over any value. */
   skip(): void {
-    const code = this.peek();
-    if (code === QUOTE) this.#skipString();
-    else if (code === OPEN_OBJECT) this.#skipObject();
-    else if (code === OPEN_ARRAY) this.#skipArray();
-    else if (code === 0x74) this.#skipWord('true');
-    else if (code === 0x66) this.#skipWord('false');
-    else if (code === 0x6e) this.#skipWord('null');
-    else this.#skipNumber();
+    this.pos = skipValue(this.text, this.pos, this.#depth);
   }
 
   /** Says what stands at the place where something else was expected. */
   fail(): never {
-    if (this.pos >= this.text.length) throw new JsonError('Not JSON: it ends too early.');
-    const found = JSON.stringify(String.fromCodePoint(this.text.codePointAt(this.pos) ?? 0));
-    throw new JsonError(`Not JSON: unexpected ${found} at character ${this.pos + 1}.`);
-  }
-
-  #skipObject(): void {
-    this.#enter(OPEN_OBJECT);
-    if (this.peek() === CLOSE_OBJECT) return this.#leave();
-    for (;;) {
-      if (this.peek() !== QUOTE) this.fail();
-      this.#skipString();
-      if (this.peek() !== COLON) this.fail();
-      this.pos += 1;
-      this.skip();
-      const code = this.peek();
-      if (code === CLOSE_OBJECT) return this.#leave();
-      if (code !== COMMA) this.fail();
-      this.pos += 1;
-    }
-  }
-
-  #skipArray(): void {
-    this.#enter(OPEN_ARRAY);
-    if (this.peek() === CLOSE_ARRAY) return this.#leave();
-    for (;;) {
-      this.skip();
-      const code = this.peek();
-      if (code === CLOSE_ARRAY) return this.#leave();
-      if (code !== COMMA) this.fail();
-      this.pos += 1;
-    }
+    throw unexpected(this.text, this.pos);
   }
 
   #enter(open: number): void {
     if (this.peek() !== open) this.fail();
+    checkDepth(this.#depth + 1);
     this.#depth += 1;
-    if (this.#depth > MAX_JSON_DEPTH) {
-      throw new JsonError(
-        `Too deep: at most ${MAX_JSON_DEPTH} levels of arrays and objects are read.`,
-      );
-    }
     this.pos += 1;
   }
 
@@ -164,96 +118,6 @@ export class JsonScanner {
     this.#depth -= 1;
     this.pos += 1;
   }
-
-  /** Apart from peek, which is called for each token: most tokens have no white space before them. */
-  #peekPastSpace(): number {
-    const { text } = this;
-    let pos = this.pos;
-    let code = text.charCodeAt(pos);
-    while (code === SPACE || code === 0x0a || code === 0x0d || code === 0x09) {
-      pos += 1;
-      code = text.charCodeAt(pos);
-    }
-    this.pos = pos;
-    return code;
-  }
-
-  /** True when the string holds no escapes. */
-  #skipString(): boolean {
-    const { text } = this;
-    let pos = this.pos + 1;
-    let plain = true;
-    for (;;) {
-      let code = text.charCodeAt(pos);
-      while (code >= SPACE && code !== QUOTE && code !== BACKSLASH) {
-        pos += 1;
-        code = text.charCodeAt(pos);
-      }
-      if (code === QUOTE) break;
-      if (code !== BACKSLASH) this.#failAt(pos);
-      plain = false;
-      pos = this.#skipEscape(pos);
-    }
-    this.pos = pos + 1;
-    return plain;
-  }
-
-  #skipEscape(at: number): number {
-    const kind = this.text.charCodeAt(at + 1);
-    if (kind === 0x75) {
-      for (let digit = at + 2; digit < at + 6; digit += 1) {
-        if (!isHexDigit(this.text.charCodeAt(digit))) this.#failAt(digit);
-      }
-      return at + 6;
-    }
-    if (!ESCAPES.has(kind)) this.#failAt(at + 1);
-    return at + 2;
-  }
-
-  #skipWord(word: string): void {
-    if (!this.text.startsWith(word, this.pos)) this.fail();
-    this.pos += word.length;
-  }
-
-  #skipNumber(): void {
-    const { text } = this;
-    if (text.charCodeAt(this.pos) === 0x2d) this.pos += 1;
-    if (text.charCodeAt(this.pos) === 0x30) this.pos += 1;
-    else this.#skipDigits();
-    if (text.charCodeAt(this.pos) === 0x2e) {
-      this.pos += 1;
-      this.#skipDigits();
-    }
-    const exponent = text.charCodeAt(this.pos) | 0x20;
-    if (exponent !== 0x65) return;
-    this.pos += 1;
-    const sign = text.charCodeAt(this.pos);
-    if (sign === 0x2b || sign === 0x2d) this.pos += 1;
-    this.#skipDigits();
-  }
-
-  #skipDigits(): void {
-    const start = this.pos;
-    let code = this.text.charCodeAt(this.pos);
-    while (code >= 0x30 && code <= 0x39) {
-      this.pos += 1;
-      code = this.text.charCodeAt(this.pos);
-    }
-    if (this.pos === start) this.fail();
-  }
-
-  #failAt(pos: number): never {
-    this.pos = pos;
-    this.fail();
-  }
-}
-
-/** `"`, `\`, `/`, `b`, `f`, `n`, `r`, `t`. */
-const ESCAPES: ReadonlySet<number> = new Set([0x22, 0x5c, 0x2f, 0x62, 0x66, 0x6e, 0x72, 0x74]);
-
-function isHexDigit(code: number): boolean {
-  const lower = code | 0x20;
-  return (code >= 0x30 && code <= 0x39) || (lower >= 0x61 && lower <= 0x66);
 }
 
 function parseString(raw: string): string {
