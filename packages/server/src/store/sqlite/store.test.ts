@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, test } from 'node:test';
+import { storeContract } from '../contract.ts';
+import { openSqliteStore } from './store.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'schoolbell-store-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+storeContract(async () => {
+  const store = await openSqliteStore({ path: join(folder, 'contract.db') });
+  return { store, done: () => store.close() };
+});
+
+test('what was accepted is there after the process was killed', async () => {
+  const path = join(folder, 'killed.db');
+  const child = fork(new URL('./testing/accepting.ts', import.meta.url), [path]);
+  const accepted: string[] = [];
+  child.on('message', (id: string) => {
+    accepted.push(id);
+    if (accepted.length === 200) child.kill('SIGKILL');
+  });
+  await new Promise((resolve) => child.once('exit', resolve));
+  const store = await openSqliteStore({ path });
+  const { pending } = await store.recover();
+  assert.equal(pending.length, 1);
+  for (const id of accepted) assert.notEqual(await store.event('t', id), undefined, id);
+  await store.close();
+});
+
+test('a store that another one has open is refused with what to do', async () => {
+  const path = join(folder, 'locked.db');
+  const first = await openSqliteStore({ path });
+  await assert.rejects(openSqliteStore({ path }), /in use by another process\. Stop that one first/);
+  await first.close();
+  await (await openSqliteStore({ path })).close();
+});
+
+test('a damaged file is refused with what to do', async () => {
+  const path = join(folder, 'damaged.db');
+  writeFileSync(path, 'this is not a database, and long enough to be read as one'.repeat(100));
+  await assert.rejects(openSqliteStore({ path }), /is damaged or not a database\. Restore it from a backup/);
+});
+
+test('a database of a newer version is refused', async () => {
+  const path = join(folder, 'newer.db');
+  const database = new DatabaseSync(path);
+  database.exec('pragma user_version = 99');
+  database.close();
+  await assert.rejects(openSqliteStore({ path }), /written by a newer Schoolbell/);
+});
+
+test('calls after the store was closed are rejected', async () => {
+  const store = await openSqliteStore({ path: join(folder, 'closed.db') });
+  await store.close();
+  await assert.rejects(store.check());
+});

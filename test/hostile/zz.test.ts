@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Outcome } from '../../packages/server/src/core/outcome.ts';
+import type { Egress } from '../../packages/server/src/egress/port.ts';
+import { brief, openEgress, post } from '../../packages/server/src/egress/testing/open-egress.ts';
+import { answers, plain, rawServer } from '../../packages/server/src/egress/testing/raw-server.ts';
+import { type Row, ROWS } from './zz-rows.ts';
+
+const DEADLINE_MS = 1500;
+const AT_ONCE = 12;
+
+let egress: Egress;
+before(() => {
+  egress = openEgress({ requestTimeoutMs: DEADLINE_MS });
+});
+after(() => egress.close());
+
+describe('an attempt at a hostile receiver', { concurrency: 32 }, () => {
+  for (const row of ROWS) {
+    test(`${row.id}: ${row.behaviour}: ends as ${row.ends.join(' or ')}`, () => holds(row));
+  }
+});
+
+/** Several attempts at once: each ends in time, in the same way, and within its limits. */
+async function holds(row: Row): Promise<void> {
+  const server = await rawServer(row.serve);
+  const body = Buffer.alloc(row.bodyBytes ?? 10, 'a');
+  const attempts = Array.from({ length: AT_ONCE }, async () => {
+    const startedAt = performance.now();
+    const outcome = await egress.send(
+      post(`http://127.0.0.1:${server.port}/hook`, { body, pool: row.id }),
+    );
+    return { outcome, tookMs: performance.now() - startedAt };
+  });
+  for (const { outcome, tookMs } of await Promise.all(attempts)) {
+    assert.ok(row.ends.includes(brief(outcome)), `${row.id} ended as ${JSON.stringify(outcome)}`);
+    assert.ok(tookMs < DEADLINE_MS + 1000, `${row.id} took ${tookMs} ms`);
+    assertWithinLimits(outcome);
+  }
+  egress.forget(row.id);
+  await server.close();
+}
+
+function assertWithinLimits(outcome: Outcome): void {
+  if (outcome.kind !== 'response') return;
+  const { headers, body } = outcome.response;
+  assert.ok(body.length <= 65_536);
+  assert.ok(headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0) <= 16_384);
+  assert.ok(!JSON.stringify(headers).includes('secret'));
+}
+
+test('a good receiver is served while a hundred bad ones are being waited for', async () => {
+  const silent = await rawServer((socket) => socket.resume());
+  const good = await rawServer(answers(plain(200, 'ok')));
+  const waiting = Array.from({ length: 100 }, (_, index) =>
+    egress.send(post(`http://127.0.0.1:${silent.port}/`, { pool: `silent ${index}` })),
+  );
+  const startedAt = performance.now();
+  for (let count = 0; count < 50; count += 1) {
+    assert.equal(brief(await egress.send(post(`http://127.0.0.1:${good.port}/`))), '200');
+  }
+  assert.ok(performance.now() - startedAt < 1000);
+  assert.deepEqual(new Set((await Promise.all(waiting)).map(brief)), new Set(['timeout']));
+  await Promise.all([silent.close(), good.close()]);
+});
