@@ -34,6 +34,7 @@ export function readPublication(text: string, kind: 'json' | 'ndjson'): EventDra
 function readJson(text: string): EventDraft[] {
   const scanner = new JsonScanner(text);
   const drafts: EventDraft[] = [];
+  if (scanner.atEnd()) throw new AppError('bad_request', `The body is empty. ${SHAPES}`);
   refusing('', () => {
     if (scanner.atArray()) scanner.array((index) => add(drafts, index, scanner));
     else drafts.push(readEvent(scanner));
