@@ -29,7 +29,10 @@ function isParsed(text: string): boolean {
 const json = fc.json({ maxDepth: 6, noUnicodeString: false } as never);
 
 test('everything that JSON.parse reads is read', () => {
-  fc.assert(fc.property(json, (text) => assert.equal(isRead(text), true)), { numRuns: 500 });
+  fc.assert(
+    fc.property(json, (text) => assert.equal(isRead(text), true)),
+    { numRuns: 500 },
+  );
 });
 
 test('of JSON with a character changed, exactly that is read which JSON.parse reads', () => {
@@ -45,8 +48,43 @@ test('of JSON with a character changed, exactly that is read which JSON.parse re
 });
 
 test('odd spellings are judged one by one', () => {
-  const good = ['0', '-0', '1e400', '1.0', '12345678901234567890', '"\\ud800"', '"\\u0000"', ' [ ] ', '{"a":{}}', '"\u007f"'];
-  const bad = ['', ' ', '01', '+1', '.5', '1.', '1e', '-', 'nul', 'True', "'a'", '[1,]', '{"a":1,}', '{a:1}', '"\n"', '"\\x"', '"\\u12"', '\ufeff1', '1 2', '[', '"', '//1', 'NaN'];
+  const good = [
+    '0',
+    '-0',
+    '1e400',
+    '1.0',
+    '12345678901234567890',
+    '"\\ud800"',
+    '"\\u0000"',
+    ' [ ] ',
+    '{"a":{}}',
+    '"\u007f"',
+  ];
+  const bad = [
+    '',
+    ' ',
+    '01',
+    '+1',
+    '.5',
+    '1.',
+    '1e',
+    '-',
+    'nul',
+    'True',
+    "'a'",
+    '[1,]',
+    '{"a":1,}',
+    '{a:1}',
+    '"\n"',
+    '"\\x"',
+    '"\\u12"',
+    '\ufeff1',
+    '1 2',
+    '[',
+    '"',
+    '//1',
+    'NaN',
+  ];
   for (const text of good) assert.equal(isRead(text), true, text);
   for (const text of bad) assert.equal(isRead(text), false, text);
 });
@@ -56,7 +94,10 @@ test('sixty-four levels are read and no more', () => {
   assert.equal(isRead(nested(MAX_JSON_DEPTH)), true);
   assert.equal(isRead(nested(MAX_JSON_DEPTH + 1)), false);
   assert.equal(isRead('['.repeat(1_000_000)), false);
-  assert.throws(() => compactJson(`{"a":${nested(MAX_JSON_DEPTH)}}`), /Too deep: at most 64 levels/);
+  assert.throws(
+    () => compactJson(`{"a":${nested(MAX_JSON_DEPTH)}}`),
+    /Too deep: at most 64 levels/,
+  );
 });
 
 test('a refusal says where', () => {
@@ -65,8 +106,15 @@ test('a refusal says where', () => {
 });
 
 test('members and items are cut out as they were written', () => {
-  assert.deepEqual(readMembers(' {"a" : 1.0, "\\u0062": [ 1 ] ,"a":"x"} '), [['a', '1.0'], ['b', '[ 1 ]'], ['a', '"x"']]);
-  assert.deepEqual(readItems('[1e400 , {"k": 12345678901234567890}]'), ['1e400', '{"k": 12345678901234567890}']);
+  assert.deepEqual(readMembers(' {"a" : 1.0, "\\u0062": [ 1 ] ,"a":"x"} '), [
+    ['a', '1.0'],
+    ['b', '[ 1 ]'],
+    ['a', '"x"'],
+  ]);
+  assert.deepEqual(readItems('[1e400 , {"k": 12345678901234567890}]'), [
+    '1e400',
+    '{"k": 12345678901234567890}',
+  ]);
 });
 
 test('compacting changes white space alone', () => {

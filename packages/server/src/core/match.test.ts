@@ -22,35 +22,53 @@ function registration(id: string, filters: readonly string[], tenant = 't'): Reg
 }
 
 /** The rule in one line, as slow as it is plain. */
-function plainly(all: readonly Registration[], actions: readonly string[]): [string, readonly number[]][] {
+function plainly(
+  all: readonly Registration[],
+  actions: readonly string[],
+): [string, readonly number[]][] {
   const found = all.map(({ id, filters }): [string, readonly number[]] => {
     const lower = filters.map((name) => name.toLowerCase());
-    return [id, actions.flatMap((action, n) => (lower.includes('*') || lower.includes(action.toLowerCase()) ? [n] : []))];
+    return [
+      id,
+      actions.flatMap((action, n) =>
+        lower.includes('*') || lower.includes(action.toLowerCase()) ? [n] : [],
+      ),
+    ];
   });
   return found.filter(([, picks]) => picks.length > 0).toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
 test('matches what the plain rule matches, in the same order, whatever was added, replaced and removed', () => {
   const name = fc.constantFrom('A', 'a', 'B', 'C', '*', 'MS_Private_X');
-  const change = fc.record({ id: fc.constantFrom('1', '2', '3', '4', '5'), filters: fc.array(name, { minLength: 1, maxLength: 3 }), remove: fc.boolean() });
+  const change = fc.record({
+    id: fc.constantFrom('1', '2', '3', '4', '5'),
+    filters: fc.array(name, { minLength: 1, maxLength: 3 }),
+    remove: fc.boolean(),
+  });
   fc.assert(
-    fc.property(fc.array(change, { maxLength: 20 }), fc.array(fc.constantFrom('A', 'b', 'C', 'D', 'ms_private_x'), { minLength: 1, maxLength: 4 }), (changes, actions) => {
-      const index = new MatchIndex();
-      const model = new Map<string, Registration>();
-      for (const { id, filters, remove } of changes) {
-        const made = registration(id, filters);
-        if (remove) {
-          index.remove(made);
-          model.delete(id);
-        } else {
-          if (model.has(id)) index.replace(made);
-          else index.add(made);
-          model.set(id, made);
+    fc.property(
+      fc.array(change, { maxLength: 20 }),
+      fc.array(fc.constantFrom('A', 'b', 'C', 'D', 'ms_private_x'), { minLength: 1, maxLength: 4 }),
+      (changes, actions) => {
+        const index = new MatchIndex();
+        const model = new Map<string, Registration>();
+        for (const { id, filters, remove } of changes) {
+          const made = registration(id, filters);
+          if (remove) {
+            index.remove(made);
+            model.delete(id);
+          } else {
+            if (model.has(id)) index.replace(made);
+            else index.add(made);
+            model.set(id, made);
+          }
         }
-      }
-      const matches = index.match('t', actions).map(({ registration: { id }, picks }) => [id, picks ?? actions.map((_, n) => n)]);
-      assert.deepEqual(matches, plainly([...model.values()], actions));
-    }),
+        const matches = index
+          .match('t', actions)
+          .map(({ registration: { id }, picks }) => [id, picks ?? actions.map((_, n) => n)]);
+        assert.deepEqual(matches, plainly([...model.values()], actions));
+      },
+    ),
     { numRuns: 500 },
   );
 });
@@ -66,7 +84,8 @@ test('tenants do not meet, even with the same ids', () => {
 
 test('a hundred thousand registrations of one tenant cost no more than those that match', () => {
   const index = new MatchIndex();
-  for (let n = 0; n < 100_000; n += 1) index.add(registration(String(n).padStart(6, '0'), [`Filter${n}`]));
+  for (let n = 0; n < 100_000; n += 1)
+    index.add(registration(String(n).padStart(6, '0'), [`Filter${n}`]));
   const rounds = 10_000;
   const from = process.cpuUsage();
   for (let n = 0; n < rounds; n += 1) assert.equal(index.match('t', [`Filter${n * 7}`]).length, 1);

@@ -16,15 +16,24 @@ function refusal(text: string, kind: 'json' | 'ndjson' = 'json'): string {
 test('one notification is one event, character for character', () => {
   const text = '{ "n": 12345678901234567890, "Action": "A" , "x":1.0 }';
   const [event, ...rest] = readPublication(` ${text}\n`, 'json');
-  assert.deepEqual(event, { notifications: [{ text, action: 'A' }], tenant: null, idempotencyKey: null, occurredAt: null });
+  assert.deepEqual(event, {
+    notifications: [{ text, action: 'A' }],
+    tenant: null,
+    idempotencyKey: null,
+    occurredAt: null,
+  });
   assert.deepEqual(rest, []);
 });
 
 test('an event holds several notifications and says whose and when', () => {
-  const text = '{"notifications":[{"Action":"A"}, {"Action":"B","b":1}],"TENANT":"north","OccurredAt":"2026-09-01T08:00:00+02:00","idempotencyKey":"k"}';
+  const text =
+    '{"notifications":[{"Action":"A"}, {"Action":"B","b":1}],"TENANT":"north","OccurredAt":"2026-09-01T08:00:00+02:00","idempotencyKey":"k"}';
   assert.deepEqual(readPublication(text, 'json'), [
     {
-      notifications: [{ text: '{"Action":"A"}', action: 'A' }, { text: '{"Action":"B","b":1}', action: 'B' }],
+      notifications: [
+        { text: '{"Action":"A"}', action: 'A' },
+        { text: '{"Action":"B","b":1}', action: 'B' },
+      ],
       tenant: 'north',
       idempotencyKey: 'k',
       occurredAt: Date.UTC(2026, 8, 1, 6),
@@ -33,8 +42,14 @@ test('an event holds several notifications and says whose and when', () => {
 });
 
 test('arrays and lines hold either', () => {
-  assert.equal(readPublication('[{"Action":"A"},{"Notifications":[{"Action":"B"}]}]', 'json').length, 2);
-  assert.equal(readPublication('{"Action":"A"}\n\n{"Notifications":[{"Action":"B"}]}\r\n', 'ndjson').length, 2);
+  assert.equal(
+    readPublication('[{"Action":"A"},{"Notifications":[{"Action":"B"}]}]', 'json').length,
+    2,
+  );
+  assert.equal(
+    readPublication('{"Action":"A"}\n\n{"Notifications":[{"Action":"B"}]}\r\n', 'ndjson').length,
+    2,
+  );
 });
 
 test('members of a notification that are named as those of an event are its own', () => {
@@ -57,8 +72,14 @@ test('what cannot be an event is refused with a sentence', () => {
     ['{"Action":"A","Action":"B"}', /"Action" stands twice/],
     ['{"Notifications":[]}', /Notifications is empty/],
     ['{"Notifications":[5]}', /A notification is a JSON object/],
-    ['{"Notifications":[{"Action":"A"}],"Action":"B"}', /An event with Notifications has no member "Action"/],
-    ['{"Action":"B","Notifications":[{"Action":"A"}]}', /An event with Notifications has no member "Action"/],
+    [
+      '{"Notifications":[{"Action":"A"}],"Action":"B"}',
+      /An event with Notifications has no member "Action"/,
+    ],
+    [
+      '{"Action":"B","Notifications":[{"Action":"A"}]}',
+      /An event with Notifications has no member "Action"/,
+    ],
     ['{"Notifications":[{"Action":"A"}],"Note":1}', /no member "Note"/],
     ['{"Notifications":[{"Action":"A"}],"Tenant":"a","TENANT":"b"}', /stands twice/],
     ['{"Notifications":[{"Action":"A"}],"notifications":[{"Action":"A"}]}', /stands twice/],
@@ -76,8 +97,14 @@ test('what cannot be an event is refused with a sentence', () => {
 });
 
 test('there are limits to how much and how many', () => {
-  assert.match(refusal(`[${Array(1001).fill('{"Action":"A"}').join(',')}]`), /too_large: A call takes at most 1000 events/);
-  assert.match(refusal(`{"Notifications":[${Array(1001).fill('{"Action":"A"}').join(',')}]}`), /too_large/);
+  assert.match(
+    refusal(`[${Array(1001).fill('{"Action":"A"}').join(',')}]`),
+    /too_large: A call takes at most 1000 events/,
+  );
+  assert.match(
+    refusal(`{"Notifications":[${Array(1001).fill('{"Action":"A"}').join(',')}]}`),
+    /too_large/,
+  );
   const large = (size: number): string => `{"Action":"A","x":"${'x'.repeat(size)}"}`;
   assert.match(refusal(large(256 * 1024)), /too_large: A notification takes at most 256 KiB/);
   assert.equal(refusal(large(256 * 1024 - 30)), 'accepted');

@@ -32,24 +32,52 @@ test('ids of one millisecond never repeat, however many', () => {
 test('2xx delivers, 410 ends, everything else is tried again', () => {
   for (const status of [200, 201, 202, 204, 299]) assert.equal(judge(answer(status)), 'delivered');
   assert.equal(judge(answer(410)), 'gone');
-  for (const status of [301, 304, 400, 401, 404, 429, 500, 503, 600]) assert.equal(judge(answer(status)), 'retry');
+  for (const status of [301, 304, 400, 401, 404, 429, 500, 503, 600])
+    assert.equal(judge(answer(status)), 'retry');
   assert.equal(judge({ kind: 'timeout', phase: 'response', afterMs: 1 }), 'retry');
 });
 
 test('every wait is within a fifth of the schedule, and after the last there is none', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 10 }), fc.double({ min: 0, max: 1, noNaN: true }), (attemptsMade, random) => {
-      const wait = STANDARD_SCHEDULE[attemptsMade] ?? 0;
-      const due = nextDueAt({ schedule: STANDARD_SCHEDULE, attemptsMade, now: NOW, random, retryAfterMs: null }) ?? 0;
-      assert.ok(due - NOW >= wait * 0.8 - 1 && due - NOW <= wait * 1.2 + 1);
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 10 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (attemptsMade, random) => {
+        const wait = STANDARD_SCHEDULE[attemptsMade] ?? 0;
+        const due =
+          nextDueAt({
+            schedule: STANDARD_SCHEDULE,
+            attemptsMade,
+            now: NOW,
+            random,
+            retryAfterMs: null,
+          }) ?? 0;
+        assert.ok(due - NOW >= wait * 0.8 - 1 && due - NOW <= wait * 1.2 + 1);
+      },
+    ),
   );
-  assert.equal(nextDueAt({ schedule: STANDARD_SCHEDULE, attemptsMade: 11, now: NOW, random: 0, retryAfterMs: null }), undefined);
+  assert.equal(
+    nextDueAt({
+      schedule: STANDARD_SCHEDULE,
+      attemptsMade: 11,
+      now: NOW,
+      random: 0,
+      retryAfterMs: null,
+    }),
+    undefined,
+  );
   assert.equal(STANDARD_SCHEDULE.reduce((sum, wait) => sum + wait, 0) / 3_600_000 > 75, true);
 });
 
 test('Retry-After makes a wait longer, never shorter, and an hour at most', () => {
-  const due = (retryAfter: number | null): number | undefined => nextDueAt({ schedule: [0, 5000], attemptsMade: 1, now: NOW, random: 0.5, retryAfterMs: retryAfter });
+  const due = (retryAfter: number | null): number | undefined =>
+    nextDueAt({
+      schedule: [0, 5000],
+      attemptsMade: 1,
+      now: NOW,
+      random: 0.5,
+      retryAfterMs: retryAfter,
+    });
   assert.equal(due(null), NOW + 5000);
   assert.equal(due(0), NOW + 5000);
   assert.equal(due(120_000), NOW + 120_000);
@@ -61,7 +89,15 @@ test('Retry-After is read as seconds or as a date in any of its forms, and garba
   assert.equal(parseRetryAfter('Tue, 01 Sep 2026 12:00:30 GMT', NOW), 30_000);
   assert.equal(parseRetryAfter('Tuesday, 01-Sep-26 12:00:30 GMT', NOW), 30_000);
   assert.equal(parseRetryAfter('Tue Sep  1 12:00:30 2026', NOW), 30_000);
-  for (const text of ['-1', 'soon', '1.5', '', '9'.repeat(5000), 'Tue, 01 Sep 2020 12:00:00 GMT', 'Tue, 01 Foo 2026 12:00:00 GMT']) {
+  for (const text of [
+    '-1',
+    'soon',
+    '1.5',
+    '',
+    '9'.repeat(5000),
+    'Tue, 01 Sep 2020 12:00:00 GMT',
+    'Tue, 01 Foo 2026 12:00:00 GMT',
+  ]) {
     assert.equal(parseRetryAfter(text, NOW), null, text);
   }
   assert.equal(retryAfterMs(answer(429, [['retry-after', '7']]), NOW), 7000);
@@ -71,7 +107,8 @@ test('Retry-After is read as seconds or as a date in any of its forms, and garba
 test('schedules are written as waits or by name', () => {
   assert.deepEqual(parseSchedule('0s,5s,1m'), [0, 5000, 60_000]);
   assert.equal(parseSchedule('aspnet'), ASPNET_SCHEDULE);
-  for (const text of ['', 'often', '1', '0s,,1s']) assert.throws(() => parseSchedule(text), RangeError);
+  for (const text of ['', 'often', '1', '0s,,1s'])
+    assert.throws(() => parseSchedule(text), RangeError);
 });
 
 function fail(breaker: Breaker, now: number): Breaker {
@@ -120,14 +157,19 @@ test('concurrency ramps 1, 2, 4 to its limit while answers are good and halves o
   for (const outcome of [answer(429), answer(503)]) ramp = rampAfter(ramp, outcome);
   assert.equal(ramp.concurrency, 2);
   assert.equal(rampAfter(ramp, answer(500)).concurrency, 2);
-  for (let n = 0; n < 5; n += 1) ramp = rampAfter(ramp, { kind: 'timeout', phase: 'connect', afterMs: 1 });
+  for (let n = 0; n < 5; n += 1)
+    ramp = rampAfter(ramp, { kind: 'timeout', phase: 'connect', afterMs: 1 });
   assert.equal(ramp.concurrency, 1);
 });
 
 test('every outcome explains itself, and none shows an address', () => {
   const cases: [Outcome, string, RegExp][] = [
     [answer(204), 'http_2xx', /delivered/],
-    [answer(302, [['location', 'https://login.example/?token=secret']]), 'http_3xx', /points to https:\/\/login\.example\/\. Redirects are not followed/],
+    [
+      answer(302, [['location', 'https://login.example/?token=secret']]),
+      'http_3xx',
+      /points to https:\/\/login\.example\/\. Redirects are not followed/,
+    ],
     [answer(401), 'http_4xx', /credentials/],
     [answer(418), 'http_4xx', /418: it refused/],
     [answer(410), 'gone', /switched off/],
@@ -136,8 +178,16 @@ test('every outcome explains itself, and none shows an address', () => {
     [answer(999), 'http_other', /not a success/],
     [{ kind: 'timeout', phase: 'connect', afterMs: 5000 }, 'connect_timeout', /within 5 s/],
     [{ kind: 'timeout', phase: 'tls', afterMs: 5000 }, 'connect_timeout', /TLS handshake/],
-    [{ kind: 'timeout', phase: 'response', afterMs: 15_000 }, 'timeout', /did not answer within 15 s/],
-    [{ kind: 'dns_error', host: 'receiver.example', code: 'ENOTFOUND' }, 'dns_error', /receiver\.example has no address/],
+    [
+      { kind: 'timeout', phase: 'response', afterMs: 15_000 },
+      'timeout',
+      /did not answer within 15 s/,
+    ],
+    [
+      { kind: 'dns_error', host: 'receiver.example', code: 'ENOTFOUND' },
+      'dns_error',
+      /receiver\.example has no address/,
+    ],
     [{ kind: 'connect_error', code: 'ECONNREFUSED' }, 'connect_refused', /Nothing listens/],
     [{ kind: 'connect_error', code: 'ECONNRESET' }, 'connect_reset', /closed the connection/],
     [{ kind: 'connect_error', code: 'EHOSTUNREACH' }, 'connect_error', /EHOSTUNREACH/],
@@ -165,7 +215,11 @@ test('what is sealed opens with its key at its place, and nowhere else', () => {
   assert.notEqual(sealer.seal('a secret ø', place), sealed);
   assert.equal(createSealer([second, first]).open(sealed, place), 'a secret ø');
   assert.equal(createSealer([second, first]).isCurrent(sealed), false);
-  for (const other of [{ ...place, tenant: 'x' }, { ...place, owner: 'x' }, { ...place, field: 'x' }]) {
+  for (const other of [
+    { ...place, tenant: 'x' },
+    { ...place, owner: 'x' },
+    { ...place, field: 'x' },
+  ]) {
     assert.throws(() => sealer.open(sealed, other), SealError);
   }
   assert.throws(() => createSealer([second]).open(sealed, place), SealError);

@@ -30,13 +30,22 @@ test('the Standard Webhooks signature is the published one', () => {
 test('standardwebhooks and svix accept every delivery, whatever its secret and text', () => {
   const secrets = fc.oneof(
     fc.string({ minLength: 32, maxLength: 64 }).filter((secret) => !secret.startsWith('whsec_')),
-    fc.uint8Array({ minLength: 24, maxLength: 40 }).map((bytes) => `whsec_${Buffer.from(bytes).toString('base64')}`),
+    fc
+      .uint8Array({ minLength: 24, maxLength: 40 })
+      .map((bytes) => `whsec_${Buffer.from(bytes).toString('base64')}`),
   );
   fc.assert(
     fc.property(secrets, fc.json(), (secret, json) => {
-      const body = buildBody({ id: 'd1', attempt: 1, properties: '{}', notifications: [`{"Action":"A","x":${json}}`] });
+      const body = buildBody({
+        id: 'd1',
+        attempt: 1,
+        properties: '{}',
+        notifications: [`{"Action":"A","x":${json}}`],
+      });
       const timestampSeconds = Math.floor(Date.now() / 1000);
-      const headers = Object.fromEntries(deliveryHeaders({ secret, id: 'd1', timestampSeconds, body, headers: [] }));
+      const headers = Object.fromEntries(
+        deliveryHeaders({ secret, id: 'd1', timestampSeconds, body, headers: [] }),
+      );
       const encoded = secret.startsWith('whsec_') ? secret : Buffer.from(secret).toString('base64');
       new Webhook(encoded).verify(body.toString('utf8'), headers);
       new SvixWebhook(encoded).verify(body.toString('utf8'), headers);
@@ -46,12 +55,36 @@ test('standardwebhooks and svix accept every delivery, whatever its secret and t
 });
 
 test('headers come in order, those of the registration last', () => {
-  const headers = deliveryHeaders({ secret: 's', id: 'd1', timestampSeconds: 5, body: Buffer.from('{}'), headers: [['X-Own', 'v']] });
-  assert.deepEqual(headers.map(([name]) => name), ['Content-Type', 'ms-signature', 'webhook-id', 'webhook-timestamp', 'webhook-signature', 'X-Own']);
+  const headers = deliveryHeaders({
+    secret: 's',
+    id: 'd1',
+    timestampSeconds: 5,
+    body: Buffer.from('{}'),
+    headers: [['X-Own', 'v']],
+  });
+  assert.deepEqual(
+    headers.map(([name]) => name),
+    [
+      'Content-Type',
+      'ms-signature',
+      'webhook-id',
+      'webhook-timestamp',
+      'webhook-signature',
+      'X-Own',
+    ],
+  );
   assert.deepEqual(headers[0], ['Content-Type', 'application/json; charset=utf-8']);
 });
 
 test('the envelope holds its members in order and the notifications as they are', () => {
-  const body = buildBody({ id: 'd1', attempt: 3, properties: '{"n":1.0}', notifications: ['{ "Action":"A" }', '{"Action":"B","n":1e400}'] });
-  assert.equal(body.toString('utf8'), '{"Id":"d1","Attempt":3,"Properties":{"n":1.0},"Notifications":[{ "Action":"A" },{"Action":"B","n":1e400}]}');
+  const body = buildBody({
+    id: 'd1',
+    attempt: 3,
+    properties: '{"n":1.0}',
+    notifications: ['{ "Action":"A" }', '{"Action":"B","n":1e400}'],
+  });
+  assert.equal(
+    body.toString('utf8'),
+    '{"Id":"d1","Attempt":3,"Properties":{"n":1.0},"Notifications":[{ "Action":"A" },{"Action":"B","n":1e400}]}',
+  );
 });

@@ -56,13 +56,13 @@ async function vettedAddresses(target: Target, options: DialOptions): Promise<re
     if (options.isOwn(address, target.port))
       throw new Failure({ kind: 'blocked', rule: 'own listener' });
   }
-  return addresses;
+  return addresses.slice(0, MAX_ADDRESSES);
 }
 
 async function lookUp(target: Target, resolve: Resolve): Promise<readonly string[]> {
   try {
     const addresses = await resolve(target.hostname);
-    if (addresses.length > 0) return addresses.slice(0, MAX_ADDRESSES);
+    if (addresses.length > 0) return addresses;
   } catch (error) {
     throw new Failure({ kind: 'dns_error', host: target.hostname, code: codeOf(error) });
   }

@@ -1,0 +1,379 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { after, before, test } from 'node:test';
+import type { Egress } from './port.ts';
+import { brief, openEgress, post } from './testing/open-egress.ts';
+import { answers, onRequest, plain, rawServer } from './testing/raw-server.ts';
+
+let egress: Egress;
+before(() => {
+  egress = openEgress();
+});
+after(() => egress.close());
+
+/** Lets sockets rest and be read: the turns that a used connection waits, and some more. */
+async function turns(count = 5): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Holds the event loop, as a large publish would. */
+function stall(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+test('sends the request byte for byte: order and spelling of headers, path and query', async () => {
+  let request = '';
+  const server = await rawServer((socket) =>
+    onRequest(socket, (text) => {
+      request = text;
+      socket.write(plain(200));
+    }),
+  );
+  const uri = `http://127.0.0.1:${server.port}/a%2Fb/ü?sig=%2F%41&x=a'b`;
+  const headers = [
+    ['ms-Signature', 'sha256=00'],
+    ['X-b', '2'],
+    ['X-A', '1'],
+    ['X-b', '3'],
+  ] as const;
+  await egress.send(post(uri, { headers }));
+  assert.deepEqual(request.split('\r\n'), [
+    'POST /a%2Fb/%C3%BC?sig=%2F%41&x=a%27b HTTP/1.1',
+    `host: 127.0.0.1:${server.port}`,
+    'connection: keep-alive',
+    'ms-Signature: sha256=00',
+    'X-b: 2',
+    'X-A: 1',
+    'X-b: 3',
+    'content-length: 10',
+    '',
+    '{"Id":"1"}',
+  ]);
+  await server.close();
+});
+
+test('keeps a connection for the next request of the same pool only', async () => {
+  const server = await rawServer(answers(plain(200)));
+  const uri = `http://127.0.0.1:${server.port}/`;
+  for (let count = 0; count < 5; count += 1) {
+    await egress.send(post(uri, { pool: 'one' }));
+    await turns();
+  }
+  assert.equal(server.accepted(), 1);
+  await egress.send(post(uri, { pool: 'two' }));
+  assert.equal(server.accepted(), 2);
+  await server.close();
+});
+
+test('uses a connection a thousand times at most', async () => {
+  const server = await rawServer(answers(plain(200)));
+  for (let count = 0; count < 1001; count += 1) {
+    await egress.send(post(`http://127.0.0.1:${server.port}/`, { pool: 'thousand' }));
+    await turns(3);
+  }
+  assert.equal(server.accepted(), 2);
+  await server.close();
+});
+
+test('closes the connections of a forgotten pool', async () => {
+  const closed = Promise.withResolvers<void>();
+  const server = await rawServer((socket) => {
+    answers(plain(200))(socket);
+    socket.on('close', () => closed.resolve());
+  });
+  await egress.send(post(`http://127.0.0.1:${server.port}/`, { pool: 'forgotten' }));
+  await turns();
+  egress.forget('forgotten');
+  await closed.promise;
+  await server.close();
+});
+
+for (const moment of ['at once', 'in the next turn', 'while idle'] as const) {
+  test(`never takes an answer that nobody asked for (sent ${moment}) for that of the next request`, async () => {
+    for (let round = 0; round < 20; round += 1) await poison(moment, `${moment} ${round}`);
+  });
+}
+
+/** The first request is answered 200, and then a second 200 comes unasked; the second request is answered 500. */
+async function poison(
+  moment: 'at once' | 'in the next turn' | 'while idle',
+  pool: string,
+): Promise<void> {
+  const unasked = (socket: Socket): void => void socket.write(plain(200, 'unasked'));
+  let answered = 0;
+  const peers: Socket[] = [];
+  const server = await rawServer((socket) => {
+    peers.push(socket);
+    onRequest(socket, () => {
+      answered += 1;
+      socket.write(plain(answered === 1 ? 200 : 500));
+      if (answered === 1 && moment === 'at once') unasked(socket);
+      if (answered === 1 && moment === 'in the next turn') setImmediate(unasked, socket);
+    });
+  });
+  const uri = `http://127.0.0.1:${server.port}/`;
+  assert.equal(brief(await egress.send(post(uri, { pool }))), '200');
+  if (moment === 'while idle') {
+    await turns();
+    for (const peer of peers) unasked(peer);
+  } else if (moment === 'in the next turn') await turns(2);
+  stall(5);
+  assert.equal(brief(await egress.send(post(uri, { pool }))), '500');
+  egress.forget(pool);
+  await server.close();
+}
+
+test('does not take a 408 on an idle connection for an answer', async () => {
+  let peer: Socket | undefined;
+  const server = await rawServer((socket) => {
+    peer = socket;
+    answers(plain(200))(socket);
+  });
+  const uri = `http://127.0.0.1:${server.port}/`;
+  await egress.send(post(uri, { pool: '408' }));
+  await turns();
+  peer?.end(plain(408));
+  assert.equal(brief(await egress.send(post(uri, { pool: '408' }))), '200');
+  assert.equal(server.accepted(), 2);
+  await server.close();
+});
+
+for (const leaves of ['ends', 'resets'] as const) {
+  test(`sends once more when a kept connection ${leaves} without a byte`, async () => {
+    let requests = 0;
+    const server = await rawServer((socket) =>
+      onRequest(socket, () => {
+        requests += 1;
+        if (requests !== 2) socket.write(plain(200));
+        else if (leaves === 'ends') socket.end();
+        else socket.resetAndDestroy();
+      }),
+    );
+    const uri = `http://127.0.0.1:${server.port}/`;
+    await egress.send(post(uri, { pool: leaves }));
+    await turns();
+    assert.equal(brief(await egress.send(post(uri, { pool: leaves }))), '200');
+    assert.deepEqual([requests, server.accepted()], [3, 2]);
+    await server.close();
+  });
+}
+
+test('does not send again when a new connection dies, or a kept one after the first byte', async () => {
+  let requests = 0;
+  const server = await rawServer((socket) =>
+    onRequest(socket, () => {
+      requests += 1;
+      if (requests === 1) socket.write(plain(200));
+      else socket.end(requests === 2 ? 'HTTP/1.1 2' : '');
+    }),
+  );
+  const uri = `http://127.0.0.1:${server.port}/`;
+  await egress.send(post(uri, { pool: 'dies' }));
+  await turns();
+  assert.notEqual((await egress.send(post(uri, { pool: 'dies' }))).kind, 'response');
+  assert.equal((await egress.send(post(uri, { pool: 'dies' }))).kind, 'connect_error');
+  assert.equal(requests, 3);
+  await server.close();
+});
+
+test('speaks to an origin that sends 100 unasked in a way that understands it, from then on', async () => {
+  let requests = 0;
+  const server = await rawServer((socket) =>
+    onRequest(socket, () => {
+      requests += 1;
+      socket.write(`HTTP/1.1 100 Continue\r\n\r\n${plain(200, 'ok')}`);
+    }),
+  );
+  const uri = `http://127.0.0.1:${server.port}/`;
+  for (const pool of ['first', 'second', 'third']) {
+    assert.equal(brief(await egress.send(post(uri, { pool }))), '200');
+  }
+  assert.equal(requests, 4);
+  await server.close();
+});
+
+test('ends by the deadline of the request, whatever the usual one is', async () => {
+  const server = await rawServer((socket) => socket.resume());
+  const startedAt = performance.now();
+  const outcome = await egress.send(post(`http://127.0.0.1:${server.port}/`, { timeoutMs: 100 }));
+  assert.deepEqual(outcome, { kind: 'timeout', phase: 'response', afterMs: 100 });
+  assert.ok(performance.now() - startedAt < 600);
+  await server.close();
+});
+
+test('keeps what came of a body when the deadline passes', async () => {
+  const server = await rawServer(answers('HTTP/1.1 500 X\r\nContent-Length: 9\r\n\r\nhalf'));
+  const outcome = await egress.send(post(`http://127.0.0.1:${server.port}/`, { timeoutMs: 100 }));
+  assert.deepEqual(outcome, {
+    kind: 'response',
+    status: 500,
+    response: { headers: [['content-length', '9']], body: 'half', truncated: true },
+  });
+  await server.close();
+});
+
+test('cuts a body at 64 KiB and hangs up', async () => {
+  const server = await rawServer(answers(plain(200, 'a'.repeat(70_000))));
+  const outcome = await egress.send(post(`http://127.0.0.1:${server.port}/`));
+  assert.equal(outcome.kind === 'response' && outcome.response.body.length, 65_536);
+  assert.equal(brief(outcome), '200 truncated');
+  await server.close();
+});
+
+test('takes a body of exactly 64 KiB whole', async () => {
+  const server = await rawServer(answers(plain(200, 'a'.repeat(65_536))));
+  assert.equal(brief(await egress.send(post(`http://127.0.0.1:${server.port}/`))), '200');
+  await server.close();
+});
+
+for (const status of [301, 302, 303, 307, 308]) {
+  test(`does not follow a ${status}`, async () => {
+    const canary = await rawServer(answers(plain(200)));
+    const to = `http://127.0.0.1:${canary.port}/`;
+    const server = await rawServer(answers(plain(status, '', `Location: ${to}\r\n`)));
+    const outcome = await egress.send(post(`http://127.0.0.1:${server.port}/`));
+    assert.ok(outcome.kind === 'response' && outcome.status === status);
+    assert.ok(
+      outcome.response.headers.some(([name, value]) => name === 'location' && value === to),
+    );
+    assert.equal(canary.accepted(), 0);
+    await Promise.all([server.close(), canary.close()]);
+  });
+}
+
+test('keeps the names of cookies and never their values, and sends none back', async () => {
+  const requests: string[] = [];
+  const server = await rawServer((socket) =>
+    onRequest(socket, (request) => {
+      requests.push(request);
+      socket.write(plain(200, '', 'Set-Cookie: id=secret\r\n'));
+    }),
+  );
+  const outcome = await egress.send(post(`http://127.0.0.1:${server.port}/`));
+  await egress.send(post(`http://127.0.0.1:${server.port}/`));
+  assert.ok(outcome.kind === 'response');
+  assert.deepEqual(outcome.response.headers[0], ['set-cookie', '(not kept)']);
+  assert.ok(!requests.join('').toLowerCase().includes('cookie'));
+  await server.close();
+});
+
+test('refuses to send to an address that is not allowed, without a connection', async () => {
+  const strict = openEgress({ allow: { networks: [], names: [], metadata: false } });
+  const server = await rawServer(answers(plain(200)));
+  assert.deepEqual(await strict.send(post(`http://127.0.0.1:${server.port}/`)), {
+    kind: 'blocked',
+    rule: 'place',
+  });
+  assert.equal(server.accepted(), 0);
+  await Promise.all([strict.close(), server.close()]);
+});
+
+test('refuses to send to its own listener', async () => {
+  const server = await rawServer(answers(plain(200)));
+  const own = openEgress({
+    isOwn: (address, port) => address === '127.0.0.1' && port === server.port,
+  });
+  const outcome = await own.send(post(`http://127.0.0.1:${server.port}/`));
+  assert.deepEqual(outcome, { kind: 'blocked', rule: 'own listener' });
+  assert.equal(server.accepted(), 0);
+  await Promise.all([own.close(), server.close()]);
+});
+
+test('goes on to the next address when the first is dead', async () => {
+  const server = await rawServer(answers(plain(200)));
+  const many = openEgress({ resolve: () => Promise.resolve(['127.0.0.9', '127.0.0.1']) });
+  assert.equal(brief(await many.send(post(`http://receiver.test:${server.port}/`))), '200');
+  await Promise.all([many.close(), server.close()]);
+});
+
+test('refuses the whole answer for one bad address, however far down it is', async () => {
+  const server = await rawServer(answers(plain(200)));
+  const good = Array.from({ length: 60 }, (_, index) => `93.184.216.${index + 1}`);
+  for (const answer of [
+    ['93.184.216.34', '10.0.0.1'],
+    [...good, '127.0.0.1'],
+    ['::ffff:169.254.169.254'],
+  ]) {
+    const mixed = openEgress({
+      allow: { networks: [], names: [], metadata: false },
+      resolve: () => Promise.resolve(answer),
+    });
+    const outcome = await mixed.send(post('http://receiver.example.com/'));
+    assert.deepEqual(outcome, { kind: 'blocked', rule: 'address' });
+    await mixed.close();
+  }
+  await server.close();
+});
+
+test('looks a name up once for each connection', async () => {
+  let lookups = 0;
+  const counting = openEgress({
+    resolve: () => {
+      lookups += 1;
+      return Promise.resolve(['127.0.0.1']);
+    },
+  });
+  const server = await rawServer(answers(plain(200)));
+  for (let count = 0; count < 3; count += 1) {
+    await counting.send(post(`http://receiver.test:${server.port}/`));
+    await turns();
+  }
+  assert.equal(lookups, 1);
+  await Promise.all([counting.close(), server.close()]);
+});
+
+test('reports a failed look-up, an empty one, and one that never ends', async () => {
+  const failing = openEgress({
+    requestTimeoutMs: 300,
+    resolve: (name) => {
+      if (name === 'receiver.test')
+        return Promise.reject(Object.assign(new Error('no'), { code: 'ENOTFOUND' }));
+      return name === 'localhost' ? Promise.resolve([]) : new Promise(() => undefined);
+    },
+  });
+  const missing = await failing.send(post('http://receiver.test/'));
+  assert.deepEqual(missing, { kind: 'dns_error', host: 'receiver.test', code: 'ENOTFOUND' });
+  assert.equal(brief(await failing.send(post('http://localhost/'))), 'dns_error');
+  assert.equal(brief(await failing.send(post('http://silent.example.com/'))), 'timeout');
+  await failing.close();
+});
+
+test('reports a closed port', async () => {
+  const server = await rawServer(() => undefined);
+  await server.close();
+  const outcome = await egress.send(post(`http://127.0.0.1:${server.port}/`));
+  assert.deepEqual(outcome, { kind: 'connect_error', code: 'ECONNREFUSED' });
+});
+
+test('ends what is in flight when it closes, and sends nothing afterwards', async () => {
+  const arrived = Promise.withResolvers<Socket>();
+  const server = await rawServer((socket) => socket.once('data', () => arrived.resolve(socket)));
+  const closing = openEgress({ requestTimeoutMs: 60_000 });
+  const pending = closing.send(post(`http://127.0.0.1:${server.port}/`));
+  const timed = closing.send(post(`http://127.0.0.1:${server.port}/`, { timeoutMs: 60_000 }));
+  const socket = await arrived.promise;
+  const gone = once(socket, 'close');
+  await closing.close();
+  assert.deepEqual([brief(await pending), brief(await timed)], ['connect_error', 'connect_error']);
+  assert.equal(
+    brief(await closing.send(post(`http://127.0.0.1:${server.port}/`))),
+    'connect_error',
+  );
+  await gone;
+  await server.close();
+});
+
+test('keeps no more idle connections than it may, and lets the oldest go first', async () => {
+  const few = openEgress({ maxIdle: 3 });
+  const server = await rawServer(answers(plain(200)));
+  for (const pool of ['a', 'b', 'c', 'd', 'e', 'a', 'e']) {
+    await few.send(post(`http://127.0.0.1:${server.port}/`, { pool }));
+    await turns();
+  }
+  assert.equal(server.accepted(), 6);
+  assert.equal(server.open(), 3);
+  await Promise.all([few.close(), server.close()]);
+});
