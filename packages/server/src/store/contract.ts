@@ -8,10 +8,16 @@ import type { NewDelivery, NewEvent, NextState, Publication, Settlement, Store }
 const DAY_MS = 86_400_000;
 const NOW = Date.UTC(2026, 8, 1);
 const DELIVERED: NextState = { state: 'delivered', reason: null };
-const OK: Outcome = { kind: 'response', status: 200, response: { headers: [['x', 'y']], body: 'ok', truncated: false } };
+const OK: Outcome = {
+  kind: 'response',
+  status: 200,
+  response: { headers: [['x', 'y']], body: 'ok', truncated: false },
+};
 
 /** Everything a driver must do, as tests; `open` gives an empty store. */
-export function storeContract(open: () => Promise<{ store: Store; done: () => Promise<void> }>): void {
+export function storeContract(
+  open: () => Promise<{ store: Store; done: () => Promise<void> }>,
+): void {
   let store: Store;
   let done: () => Promise<void>;
   let tenantNumber = 0;
@@ -35,7 +41,11 @@ export function storeContract(open: () => Promise<{ store: Store; done: () => Pr
     ...rest,
   });
 
-  const event = (tenant: string, deliveries: readonly NewDelivery[], rest: Partial<NewEvent> = {}): NewEvent => ({
+  const event = (
+    tenant: string,
+    deliveries: readonly NewDelivery[],
+    rest: Partial<NewEvent> = {},
+  ): NewEvent => ({
     id: newId(NOW),
     tenant,
     acceptedAt: NOW,
@@ -52,7 +62,14 @@ export function storeContract(open: () => Promise<{ store: Store; done: () => Pr
     tenant,
     deliveryId,
     next,
-    attempt: { deliveryId, number, startedAt: NOW + 5, durationMs: 7, outcome: OK, requestHeaders: [['a', 'b']] },
+    attempt: {
+      deliveryId,
+      number,
+      startedAt: NOW + 5,
+      durationMs: 7,
+      outcome: OK,
+      requestHeaders: [['a', 'b']],
+    },
   });
 
   const claimAll = async (tenant: string, registrationId: Id, now = NOW, room = 100) => {
@@ -78,12 +95,21 @@ export function storeContract(open: () => Promise<{ store: Store; done: () => Pr
   test('a delivery carries only the notifications it picked', async () => {
     const tenant = freshTenant();
     const payload = ['{"Action":"A"}', '{"Action":"B"}', '{"Action":"C"}'].join('\u001e');
-    const made = event(tenant, [delivery('r1', { picks: [0, 2] })], { payload, actions: ['A', 'B', 'C'] });
+    const made = event(tenant, [delivery('r1', { picks: [0, 2] })], {
+      payload,
+      actions: ['A', 'B', 'C'],
+    });
     await accept(made);
     const { deliveries } = await claimAll(tenant, 'r1');
     assert.deepEqual(deliveries[0]?.notifications, ['{"Action":"A"}', '{"Action":"C"}']);
     const [row] = await store.deliveries({ tenant, limit: 1 });
-    assert.deepEqual([row?.actions, row?.picks], [['A', 'C'], [0, 2]]);
+    assert.deepEqual(
+      [row?.actions, row?.picks],
+      [
+        ['A', 'C'],
+        [0, 2],
+      ],
+    );
   });
 
   test('what is due is claimed once, oldest due first, up to the room', async () => {
@@ -97,7 +123,10 @@ export function storeContract(open: () => Promise<{ store: Store; done: () => Pr
     assert.equal(first.deliveries.length, 3);
     assert.equal(first.nextDueAt, NOW);
     assert.equal(second.nextDueAt, null);
-    assert.deepEqual(ids.toSorted(), made.map(({ deliveries }) => deliveries[0]?.id ?? '').toSorted());
+    assert.deepEqual(
+      ids.toSorted(),
+      made.map(({ deliveries }) => deliveries[0]?.id ?? '').toSorted(),
+    );
     assert.deepEqual(third.deliveries, []);
   });
 
@@ -107,7 +136,10 @@ export function storeContract(open: () => Promise<{ store: Store; done: () => Pr
     await accept(made);
     const id = made.deliveries[0]?.id ?? '';
     await store.settle([settlement(tenant, id, { state: 'pending', dueAt: NOW + 5000, step: 1 })]);
-    assert.deepEqual(await claimAll(tenant, 'r1', NOW + 4999), { deliveries: [], nextDueAt: NOW + 5000 });
+    assert.deepEqual(await claimAll(tenant, 'r1', NOW + 4999), {
+      deliveries: [],
+      nextDueAt: NOW + 5000,
+    });
     const { deliveries } = await claimAll(tenant, 'r1', NOW + 5000);
     assert.deepEqual([deliveries[0]?.attempts, deliveries[0]?.step], [1, 1]);
   });
@@ -137,18 +169,44 @@ export function storeContract(open: () => Promise<{ store: Store; done: () => Pr
     const found = await store.delivery(tenant, id);
     assert.equal(found?.row.state, 'delivered');
     assert.equal(found?.row.endedAt, NOW + 12);
-    assert.deepEqual(found?.attempts, [{ deliveryId: id, number: 1, startedAt: NOW + 5, durationMs: 7, outcome: OK, requestHeaders: [['a', 'b']] }]);
+    assert.deepEqual(found?.attempts, [
+      {
+        deliveryId: id,
+        number: 1,
+        startedAt: NOW + 5,
+        durationMs: 7,
+        outcome: OK,
+        requestHeaders: [['a', 'b']],
+      },
+    ]);
   });
 
   test('a result that comes too late is recorded but changes nothing, unless it delivered', async () => {
     const tenant = freshTenant();
-    const made = event(tenant, [delivery('r1', { leased: true }), delivery('r2', { leased: true })]);
+    const made = event(tenant, [
+      delivery('r1', { leased: true }),
+      delivery('r2', { leased: true }),
+    ]);
     await accept(made);
     const [cancelled = '', held = ''] = made.deliveries.map(({ id }) => id);
     assert.equal(await store.cancel(tenant, cancelled, NOW), true);
-    await store.move({ tenant, registrationId: 'r2', from: 'pending', to: 'held', reason: 'paused', now: NOW, limit: 10 });
+    await store.move({
+      tenant,
+      registrationId: 'r2',
+      from: 'pending',
+      to: 'held',
+      reason: 'paused',
+      now: NOW,
+      limit: 10,
+    });
     const late = { state: 'pending', dueAt: NOW, step: 1 } as const;
-    assert.deepEqual(await store.settle([settlement(tenant, cancelled, late), settlement(tenant, held, DELIVERED)]), [false, true]);
+    assert.deepEqual(
+      await store.settle([
+        settlement(tenant, cancelled, late),
+        settlement(tenant, held, DELIVERED),
+      ]),
+      [false, true],
+    );
     const first = await store.delivery(tenant, cancelled);
     assert.deepEqual([first?.row.state, first?.attempts.length], ['cancelled', 1]);
     assert.equal((await store.delivery(tenant, held))?.row.state, 'delivered');
@@ -160,11 +218,24 @@ export function storeContract(open: () => Promise<{ store: Store; done: () => Pr
       events: [event(tenant, [])],
       idempotency: { tenant, key: 'k', hash, answer, at: NOW },
     });
-    const results = await store.accept([publication('h', 'first'), publication('h', 'second'), publication('other', 'third')]);
-    assert.deepEqual(results, [{ kind: 'accepted' }, { kind: 'repeated', answer: 'first' }, { kind: 'conflict' }]);
+    const results = await store.accept([
+      publication('h', 'first'),
+      publication('h', 'second'),
+      publication('other', 'third'),
+    ]);
+    assert.deepEqual(results, [
+      { kind: 'accepted' },
+      { kind: 'repeated', answer: 'first' },
+      { kind: 'conflict' },
+    ]);
     assert.equal((await store.events({ tenant, limit: 10 })).length, 1);
     const other = freshTenant();
-    const [elsewhere] = await store.accept([{ events: [event(other, [])], idempotency: { tenant: other, key: 'k', hash: 'x', answer: '', at: NOW } }]);
+    const [elsewhere] = await store.accept([
+      {
+        events: [event(other, [])],
+        idempotency: { tenant: other, key: 'k', hash: 'x', answer: '', at: NOW },
+      },
+    ]);
     assert.deepEqual(elsewhere, { kind: 'accepted' });
     await store.pruneIdempotency(NOW + 1);
     assert.deepEqual(await store.accept([publication('other', 'fourth')]), [{ kind: 'accepted' }]);
@@ -190,19 +261,30 @@ export function storeContract(open: () => Promise<{ store: Store; done: () => Pr
       event(tenant, [delivery('r1')], { acceptedAt: NOW + 10 }),
     );
     const { pending, held } = await store.recover();
-    assert.deepEqual(pending.filter((each) => each.tenant === tenant), [{ tenant, registrationId: 'r1', nextDueAt: NOW }]);
-    assert.deepEqual(held.filter((each) => each.tenant === tenant), [{ tenant, registrationId: 'r2' }]);
+    assert.deepEqual(
+      pending.filter((each) => each.tenant === tenant),
+      [{ tenant, registrationId: 'r1', nextDueAt: NOW }],
+    );
+    assert.deepEqual(
+      held.filter((each) => each.tenant === tenant),
+      [{ tenant, registrationId: 'r2' }],
+    );
     assert.equal((await claimAll(tenant, 'r1', NOW + 10)).deliveries.length, 2);
   });
 
   test('deliveries move in steps, and back', async () => {
     const tenant = freshTenant();
-    await accept(...Array.from({ length: 5 }, () => event(tenant, [delivery('r1', { leased: true })])));
+    await accept(
+      ...Array.from({ length: 5 }, () => event(tenant, [delivery('r1', { leased: true })])),
+    );
     const move = { tenant, registrationId: 'r1', reason: 'paused', now: NOW + 9, limit: 3 };
     assert.equal(await store.move({ ...move, from: 'pending', to: 'held' }), 3);
     assert.equal(await store.move({ ...move, from: 'pending', to: 'held' }), 2);
     assert.equal((await store.deliveries({ tenant, state: 'held', limit: 10 })).length, 5);
-    assert.equal(await store.move({ ...move, from: 'held', to: 'pending', reason: null, limit: 10 }), 5);
+    assert.equal(
+      await store.move({ ...move, from: 'held', to: 'pending', reason: null, limit: 10 }),
+      5,
+    );
     assert.equal((await claimAll(tenant, 'r1', NOW + 9)).deliveries.length, 5);
     assert.equal(await store.move({ ...move, from: 'pending', to: 'cancelled', limit: 10 }), 5);
     const [row] = await store.deliveries({ tenant, limit: 1 });
@@ -251,7 +333,8 @@ export function storeContract(open: () => Promise<{ store: Store; done: () => Pr
     await accept(event(tenant, [delivery('r1'), delivery('r2', { state: 'held' })]));
     const later = { id: newId(NOW + DAY_MS), actions: ['Other'] };
     await accept(event(tenant, [delivery('r1', { id: newId(NOW + DAY_MS) })], later));
-    const count = async (query: object): Promise<number> => (await store.deliveries({ tenant, limit: 10, ...query })).length;
+    const count = async (query: object): Promise<number> =>
+      (await store.deliveries({ tenant, limit: 10, ...query })).length;
     assert.equal(await count({ registrationId: 'r1' }), 2);
     assert.equal(await count({ state: 'held' }), 1);
     assert.equal(await count({ action: 'other' }), 1);
@@ -262,9 +345,20 @@ export function storeContract(open: () => Promise<{ store: Store; done: () => Pr
 
   test('retention removes what ended before, and leaves what has not', async () => {
     const tenant = freshTenant();
-    const [ended, waiting] = [event(tenant, [delivery('r1', { leased: true })], { acceptedAt: 1000 }), event(tenant, [delivery('r1')], { acceptedAt: 1001 })];
+    const [ended, waiting] = [
+      event(tenant, [delivery('r1', { leased: true })], { acceptedAt: 1000 }),
+      event(tenant, [delivery('r1')], { acceptedAt: 1001 }),
+    ];
     await accept(ended, waiting);
-    await store.settle([{ ...settlement(tenant, ended.deliveries[0]?.id ?? '', DELIVERED), attempt: { ...settlement(tenant, ended.deliveries[0]?.id ?? '', DELIVERED).attempt, startedAt: 2000 } }]);
+    await store.settle([
+      {
+        ...settlement(tenant, ended.deliveries[0]?.id ?? '', DELIVERED),
+        attempt: {
+          ...settlement(tenant, ended.deliveries[0]?.id ?? '', DELIVERED).attempt,
+          startedAt: 2000,
+        },
+      },
+    ]);
     while ((await store.prune(3000, 10)) === 10);
     assert.equal(await store.event(tenant, ended.id), undefined);
     assert.equal(await store.delivery(tenant, ended.deliveries[0]?.id ?? ''), undefined);
@@ -294,16 +388,28 @@ export function storeContract(open: () => Promise<{ store: Store; done: () => Pr
     const changed = { ...made, isPaused: true, switchedOff: { at: NOW, reason: 'gone' } };
     assert.equal(await store.updateRegistration(changed), true);
     assert.equal(await store.updateRegistration({ ...made, tenant: freshTenant() }), false);
-    assert.deepEqual((await store.registrations()).filter((each) => each.tenant === tenant), [changed]);
+    assert.deepEqual(
+      (await store.registrations()).filter((each) => each.tenant === tenant),
+      [changed],
+    );
     assert.equal(await store.deleteRegistration(tenant, made.id), true);
     assert.equal(await store.deleteRegistration(tenant, made.id), false);
   });
 
   test('filters are kept by name, whatever its case', async () => {
-    const filter = { name: 'BadgeAwarded', description: 'd', schema: { type: 'object' }, example: null, subjects: [] };
+    const filter = {
+      name: 'BadgeAwarded',
+      description: 'd',
+      schema: { type: 'object' },
+      example: null,
+      subjects: [],
+    };
     await store.putFilter(filter);
     await store.putFilter({ ...filter, description: 'changed' });
-    assert.deepEqual((await store.filters()).map(({ description }) => description), ['changed']);
+    assert.deepEqual(
+      (await store.filters()).map(({ description }) => description),
+      ['changed'],
+    );
     assert.equal(await store.deleteFilter('badgeawarded'), true);
     assert.equal(await store.deleteFilter('BadgeAwarded'), false);
   });
@@ -313,14 +419,28 @@ export function storeContract(open: () => Promise<{ store: Store; done: () => Pr
     assert.equal(await store.insertTenant({ id, name: 'One', createdAt: NOW }), true);
     assert.equal(await store.insertTenant({ id, name: 'Two', createdAt: NOW }), false);
     assert.equal(await store.renameTenant(id, 'New'), true);
-    const key = { id: newId(NOW), tenant: id, level: 'Publish', name: 'n', hash: 'h', createdAt: NOW, expiresAt: null } as const;
+    const key = {
+      id: newId(NOW),
+      tenant: id,
+      level: 'Publish',
+      name: 'n',
+      hash: 'h',
+      createdAt: NOW,
+      expiresAt: null,
+    } as const;
     await store.insertKey(key);
-    assert.deepEqual((await store.keys()).filter((each) => each.tenant === id), [key]);
+    assert.deepEqual(
+      (await store.keys()).filter((each) => each.tenant === id),
+      [key],
+    );
     assert.equal(await store.deleteKey(freshTenant(), key.id), false);
     const made = event(id, [delivery('r1')]);
     await accept(made);
     assert.equal(await store.deleteTenant(id), true);
-    assert.deepEqual((await store.keys()).filter((each) => each.tenant === id), []);
+    assert.deepEqual(
+      (await store.keys()).filter((each) => each.tenant === id),
+      [],
+    );
     assert.equal(await store.event(id, made.id), undefined);
     assert.deepEqual(await store.deliveries({ tenant: id, limit: 10 }), []);
     assert.equal(await store.renameTenant(id, 'x'), false);
