@@ -1,22 +1,28 @@
 import type { Outcome } from '../core/outcome.ts';
-import { Connection, type ExchangeEnd } from './connection.ts';
+import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { dial, type DialOptions } from './dial.ts';
+import type { ExchangeEnd } from './exchange.ts';
 import { exchangeByNode } from './fallback.ts';
 import { Failure } from './failure.ts';
 import { ConnectionPool } from './pool.ts';
 import type { Egress, OutboundRequest } from './port.ts';
 import { createResolver } from './resolver.ts';
-import { checkUri, type Target, type UriVerdict } from './uri.ts';
+import { Sending } from './sending.ts';
+import { checkUri, ECHO_ROOM, MAX_URI_LENGTH, type UriVerdict } from './uri.ts';
 
 export type EgressOptions = Omit<DialOptions, 'resolve'> & {
   /** For the whole attempt. */
   readonly requestTimeoutMs: number;
   readonly resolve?: DialOptions['resolve'];
+  /** Idle connections kept in all; 2,000 where not said. */
+  readonly maxIdle?: number;
 };
 
 const KNOWN_URIS = 10_000;
 const KNOWN_ORIGINS = 1000;
+const MAX_IDLE = 2000;
+const CLOSED: Outcome = { kind: 'connect_error', code: 'ECONNABORTED' };
 
 /** The only way out of the process. */
 export function createEgress(options: EgressOptions): Egress {
@@ -25,30 +31,41 @@ export function createEgress(options: EgressOptions): Egress {
 
 class GuardedEgress implements Egress {
   readonly #options: EgressOptions & DialOptions;
-  readonly #pool = new ConnectionPool();
+  readonly #pool: ConnectionPool;
   readonly #deadlines: Deadlines;
   readonly #verdicts = new Map<string, UriVerdict>();
   /** Origins that send `100 Continue` unasked, and so are spoken to by node:http. */
   readonly #continuing = new Set<string>();
+  readonly #inFlight = new Set<Sending>();
   #closed = false;
 
   constructor(options: EgressOptions & DialOptions) {
     this.#options = options;
+    this.#pool = new ConnectionPool(options.maxIdle ?? MAX_IDLE);
     this.#deadlines = new Deadlines(options.requestTimeoutMs);
   }
 
   send(request: OutboundRequest): Promise<Outcome> {
     const verdict = this.#judge(request.uri);
     if (!verdict.ok) return Promise.resolve({ kind: 'blocked', rule: verdict.rule });
-    return new Promise((resolve) => this.#start(new Sending(request, verdict.target, resolve)));
+    if (this.#closed) return Promise.resolve(CLOSED);
+    return new Promise((resolve) => {
+      const sending = new Sending(request, verdict.target, (over, outcome) => {
+        this.#inFlight.delete(over);
+        resolve(outcome);
+      });
+      this.#start(sending);
+    });
   }
 
   forget(pool: string): void {
     this.#pool.forget(pool);
   }
 
+  /** What is still in flight ends as a broken connection. */
   close(): Promise<void> {
     this.#closed = true;
+    for (const sending of this.#inFlight) sending.giveUp(CLOSED);
     this.#pool.close();
     this.#deadlines.close();
     return Promise.resolve();
@@ -59,42 +76,45 @@ class GuardedEgress implements Egress {
     let verdict = this.#verdicts.get(uri);
     if (verdict === undefined) {
       if (this.#verdicts.size >= KNOWN_URIS) this.#verdicts.clear();
-      verdict = checkUri(uri, this.#options.allow);
+      verdict = checkUri(uri, this.#options.allow, MAX_URI_LENGTH + ECHO_ROOM);
       this.#verdicts.set(uri, verdict);
     }
     return verdict;
   }
 
   #start(sending: Sending): void {
-    const afterMs = sending.request.timeoutMs ?? this.#options.requestTimeoutMs;
-    const expire = (): void => sending.expire(afterMs);
-    if (sending.request.timeoutMs === undefined)
-      sending.cancelDeadline = this.#deadlines.add(expire);
-    else {
-      const timer = setTimeout(expire, afterMs);
-      sending.cancelDeadline = () => clearTimeout(timer);
-    }
-    const pooled = this.#pool.take(sending.request.pool, sending.origin);
-    if (pooled === undefined || this.#continuing.has(sending.origin))
-      void this.#onNewSocket(sending);
+    this.#inFlight.add(sending);
+    sending.cancelDeadline = this.#startClock(sending);
+    if (this.#continuing.has(sending.place.origin)) return void this.#onNewSocket(sending);
+    const pooled = this.#pool.take(sending.place);
+    if (pooled === undefined) void this.#onNewSocket(sending);
     else this.#exchange(sending, pooled);
   }
 
+  /** Returns what stops the clock. */
+  #startClock(sending: Sending): () => void {
+    const { timeoutMs } = sending.request;
+    const afterMs = timeoutMs ?? this.#options.requestTimeoutMs;
+    const expire = (): void => sending.giveUp({ kind: 'timeout', phase: sending.phase, afterMs });
+    if (timeoutMs === undefined) return this.#deadlines.add(expire);
+    const timer = setTimeout(expire, timeoutMs);
+    return () => clearTimeout(timer);
+  }
+
   async #onNewSocket(sending: Sending): Promise<void> {
+    const { request, target, place } = sending;
+    sending.phase = 'connect';
     try {
-      const socket = await dial(sending.target, this.#options);
-      if (sending.isOver || this.#closed) {
-        socket.destroy();
-        sending.end({ kind: 'connect_error', code: 'ECONNABORTED' });
-      } else if (this.#continuing.has(sending.origin)) {
-        const { request, target } = sending;
-        sending.abort = exchangeByNode({ socket, request, target }, (outcome) =>
+      const socket = await dial(target, this.#options);
+      if (sending.isOver) socket.destroy();
+      else if (this.#continuing.has(place.origin)) {
+        sending.phase = 'response';
+        sending.running = exchangeByNode({ socket, request, target }, (outcome) =>
           sending.end(outcome),
         );
       } else {
-        const { pool } = sending.request;
-        const connection: Connection = new Connection(socket, sending.target, () =>
-          this.#pool.drop(pool, sending.origin, connection),
+        const connection: Connection = new Connection(socket, { target, place }, () =>
+          this.#pool.drop(connection),
         );
         this.#exchange(sending, connection);
       }
@@ -106,9 +126,10 @@ class GuardedEgress implements Egress {
   }
 
   #exchange(sending: Sending, connection: Connection): void {
-    sending.abort = connection.exchange(sending.request, sending.target, (end) => {
-      if (end.outcome.kind === 'response' && !end.outcome.response.truncated && !this.#closed) {
-        this.#pool.rest(sending.request.pool, sending.origin, connection);
+    sending.phase = 'response';
+    sending.running = connection.exchange(sending.request, sending.target, (end) => {
+      if (end.outcome.kind === 'response' && !end.outcome.response.truncated) {
+        this.#pool.rest(connection);
       } else connection.close();
       this.#onExchanged(sending, end);
     });
@@ -125,41 +146,8 @@ class GuardedEgress implements Egress {
     sending.wasRepeated = true;
     if (end.sentContinue) {
       if (this.#continuing.size >= KNOWN_ORIGINS) this.#continuing.clear();
-      this.#continuing.add(sending.origin);
+      this.#continuing.add(sending.place.origin);
     }
     void this.#onNewSocket(sending);
-  }
-}
-
-/** One request on its way, whatever it takes. */
-class Sending {
-  readonly request: OutboundRequest;
-  readonly target: Target;
-  readonly origin: string;
-  abort: ((failure: Failure) => void) | undefined;
-  cancelDeadline: (() => void) | undefined;
-  wasRepeated = false;
-  isOver = false;
-  readonly #resolve: (outcome: Outcome) => void;
-
-  constructor(request: OutboundRequest, target: Target, resolve: (outcome: Outcome) => void) {
-    this.request = request;
-    this.target = target;
-    this.origin = target.secure ? `https://${target.host}` : `http://${target.host}`;
-    this.#resolve = resolve;
-  }
-
-  end(outcome: Outcome): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.cancelDeadline?.();
-    this.#resolve(outcome);
-  }
-
-  /** What has arrived decides: a head that came in time counts, however slow its body is. */
-  expire(afterMs: number): void {
-    const outcome = { kind: 'timeout', phase: 'response', afterMs } as const;
-    this.abort?.(new Failure(outcome));
-    this.end(outcome);
   }
 }

@@ -1,49 +1,37 @@
 import type { Socket } from 'node:net';
-import { Client, type Dispatcher } from 'undici';
-import type { Outcome } from '../core/outcome.ts';
-import { codeOf, exchangeOutcome, Failure } from './failure.ts';
+import { Client } from 'undici';
+import { Exchange, type ExchangeEnd } from './exchange.ts';
+import { Failure } from './failure.ts';
+import { MAX_HEAD_BYTES } from './head-limit.ts';
 import type { OutboundRequest } from './port.ts';
-import { MAX_HEAD_BYTES, type ParsedHeaders, ResponseCollector } from './response.ts';
 import type { Target } from './uri.ts';
 
 export const MAX_IDLE_MS = 30_000;
 const MAX_USES = 1000;
 
-/** What came of a request on one connection. */
-export type ExchangeEnd = {
-  readonly outcome: Outcome;
-  /** The connection was used before and died without one byte of an answer: the server had closed it. */
-  readonly wasStale: boolean;
-  /** The server sent `100 Continue` unasked, which undici cannot read past. */
-  readonly sentContinue: boolean;
-};
+/** Where a connection is kept between requests: nothing else may use it. */
+export type Place = { readonly pool: string; readonly origin: string };
 
 /** One socket with undici's HTTP/1.1 on it: one request at a time. */
 export class Connection {
+  readonly place: Place;
   readonly #client: Client;
   readonly #socket: Socket;
+  #exchange: Exchange | undefined;
+  #firstError: Error | undefined;
   #uses = 0;
   #closed = false;
   idleSince = 0;
 
   /** `onClosed` is called once, when the socket has gone for whatever reason. */
-  constructor(socket: Socket, target: Target, onClosed: () => void) {
+  constructor(socket: Socket, to: { target: Target; place: Place }, onClosed: () => void) {
+    this.place = to.place;
     this.#socket = socket;
-    let given = false;
-    this.#client = new Client(`${target.secure ? 'https' : 'http'}://${target.host}`, {
-      pipelining: 1,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: MAX_IDLE_MS,
-      keepAliveMaxTimeout: MAX_IDLE_MS,
-      maxHeaderSize: MAX_HEAD_BYTES,
-      allowH2: false,
-      connect: (_options, callback) => {
-        const gone = given ? new Failure({ kind: 'connect_error', code: 'ECONNRESET' }) : null;
-        given = true;
-        queueMicrotask(() => (gone === null ? callback(null, socket) : callback(gone, null)));
-      },
+    socket.once('error', (error) => {
+      this.#firstError = error;
     });
+    socket.on('readable', () => this.#exchange?.inspect());
+    this.#client = openClient(socket, to.target);
     this.#client.on('disconnect', () => {
       this.close();
       onClosed();
@@ -61,14 +49,16 @@ export class Connection {
     this.#client.destroy().catch(() => undefined);
   }
 
-  /** Sends one request; `onEnd` is called exactly once. Returns a function that ends it early. */
-  exchange(
-    request: OutboundRequest,
-    target: Target,
-    onEnd: (end: ExchangeEnd) => void,
-  ): (failure: Failure) => void {
+  /** Sends one request; `onEnd` is called exactly once. Returns the exchange, to end it early. */
+  exchange(request: OutboundRequest, target: Target, onEnd: (end: ExchangeEnd) => void): Exchange {
     this.#uses += 1;
-    const exchange = new Exchange(this.#socket, this.#uses > 1, onEnd);
+    const line = {
+      socket: this.#socket,
+      wasUsed: this.#uses > 1,
+      firstError: () => this.#firstError,
+    };
+    const exchange = new Exchange(line, onEnd);
+    this.#exchange = exchange;
     try {
       this.#client.dispatch(
         {
@@ -82,91 +72,31 @@ export class Connection {
     } catch (error) {
       exchange.fail(error);
     }
-    return (failure) => exchange.abort(failure);
+    return exchange;
   }
+}
+
+/** undici's client on a socket that is open already, and on no other after that. */
+function openClient(socket: Socket, target: Target): Client {
+  let given = false;
+  return new Client(`${target.secure ? 'https' : 'http'}://${target.host}`, {
+    pipelining: 1,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: MAX_IDLE_MS,
+    keepAliveMaxTimeout: MAX_IDLE_MS,
+    maxHeaderSize: MAX_HEAD_BYTES,
+    allowH2: false,
+    connect: (_options, callback) => {
+      const gone = given ? new Failure({ kind: 'connect_error', code: 'ECONNRESET' }) : null;
+      given = true;
+      queueMicrotask(() => (gone === null ? callback(null, socket) : callback(gone, null)));
+    },
+  });
 }
 
 function flatHeaders(request: OutboundRequest, target: Target): string[] {
   const flat = ['host', target.host];
   for (const [name, value] of request.headers) flat.push(name, value);
   return flat;
-}
-
-class Exchange implements Dispatcher.DispatchHandler {
-  readonly #collector = new ResponseCollector();
-  readonly #socket: Socket;
-  readonly #wasUsed: boolean;
-  readonly #bytesBefore: number;
-  readonly #onEnd: (end: ExchangeEnd) => void;
-  #controller: Dispatcher.DispatchController | undefined;
-  #ended = false;
-
-  constructor(socket: Socket, wasUsed: boolean, onEnd: (end: ExchangeEnd) => void) {
-    this.#socket = socket;
-    this.#wasUsed = wasUsed;
-    this.#bytesBefore = socket.bytesRead;
-    this.#onEnd = onEnd;
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-  }
-
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    headers: ParsedHeaders,
-  ): void {
-    if (status >= 200) this.#collector.head(status, headers);
-    else if (!this.#collector.interim()) {
-      controller.abort(new Failure({ kind: 'protocol_error', code: 'TOO_MANY_INTERIM_RESPONSES' }));
-    }
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
-    if (!this.#collector.data(chunk))
-      controller.abort(new Failure({ kind: 'protocol_error', code: 'BODY_CUT' }));
-  }
-
-  onResponseEnd(): void {
-    this.#end({ outcome: this.#collector.outcome(false), wasStale: false, sentContinue: false });
-  }
-
-  onResponseError(_controller: unknown, error: Error): void {
-    this.fail(error);
-  }
-
-  /** The deadline has come, or the egress is closing. */
-  abort(failure: Failure): void {
-    if (this.#controller === undefined) this.fail(failure);
-    else this.#controller.abort(failure);
-    this.fail(failure);
-  }
-
-  fail(error: unknown): void {
-    if (this.#collector.hasHead) {
-      this.#end({ outcome: this.#collector.outcome(true), wasStale: false, sentContinue: false });
-      return;
-    }
-    const silent = this.#socket.bytesRead === this.#bytesBefore;
-    const outcome = exchangeOutcome(error);
-    this.#end({
-      outcome,
-      wasStale: this.#wasUsed && silent && outcome.kind === 'connect_error',
-      sentContinue: isBadResponse(error),
-    });
-  }
-
-  #end(end: ExchangeEnd): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#onEnd(end);
-  }
-}
-
-/** How undici reports a final-looking answer where none can be: in practice `100 Continue`. */
-function isBadResponse(error: unknown): boolean {
-  return (
-    codeOf(error) === 'UND_ERR_SOCKET' && error instanceof Error && error.message === 'bad response'
-  );
 }

@@ -1,4 +1,5 @@
-type Entry = { readonly at: number; readonly expire: () => void; done: boolean };
+/** `expire` goes when it is not wanted any more, and with it the request that it holds. */
+type Entry = { readonly at: number; expire: (() => void) | undefined };
 
 const TICK_MS = 100;
 
@@ -18,11 +19,11 @@ export class Deadlines {
 
   /** Calls `expire` after the timeout unless the returned function was called before. */
   add(expire: () => void): () => void {
-    const entry: Entry = { at: performance.now() + this.#timeoutMs, expire, done: false };
+    const entry: Entry = { at: performance.now() + this.#timeoutMs, expire };
     this.#entries.push(entry);
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
     return () => {
-      entry.done = true;
+      entry.expire = undefined;
     };
   }
 
@@ -36,9 +37,9 @@ export class Deadlines {
     const entries = this.#entries;
     let head = this.#head;
     for (let entry = entries[head]; entry !== undefined; entry = entries[head]) {
-      if (!entry.done && entry.at > now) break;
+      if (entry.expire !== undefined && entry.at > now) break;
       head += 1;
-      if (!entry.done) entry.expire();
+      entry.expire?.();
     }
     this.#head = head;
     if (head === entries.length) {

@@ -26,6 +26,7 @@ export async function dial(target: Target, options: DialOptions): Promise<Socket
   const addresses = await vettedAddresses(target, options);
   let phase: 'connect' | 'tls' = 'connect';
   const socket = connectTcp(tcpOptions(target, addresses));
+  socket.on('error', ignore);
   socket.setNoDelay(true);
   const timer = setTimeout(
     () =>
@@ -83,7 +84,8 @@ function tcpOptions(target: Target, addresses: readonly string[]): TcpNetConnect
 
 function checkPeer(socket: Socket, addresses: readonly string[]): void {
   const peer = socket.remoteAddress;
-  if (peer !== undefined && addresses.some((address) => isSameAddress(address, peer))) return;
+  if (peer === undefined) throw new Failure({ kind: 'connect_error', code: 'ECONNRESET' });
+  if (addresses.some((address) => isSameAddress(address, peer))) return;
   throw new Failure({ kind: 'blocked', rule: 'peer' });
 }
 
@@ -109,6 +111,7 @@ async function handshake(socket: Socket, target: Target, options: DialOptions): 
     ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: true,
   });
+  secured.on('error', ignore);
   await once(secured, 'secureConnect', true);
   return secured;
 }
@@ -122,6 +125,11 @@ function contextFor(extraCa: readonly string[]): SecureContext {
     contexts.set(key, context);
   }
   return context;
+}
+
+/** Errors are heard by whoever waits; between two of them none may be without a listener. */
+function ignore(): void {
+  return undefined;
 }
 
 function once(socket: Socket, event: 'connect' | 'secureConnect', secure: boolean): Promise<void> {

@@ -2,18 +2,19 @@ import { request as httpRequest } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Outcome } from '../core/outcome.ts';
 import { exchangeOutcome, Failure } from './failure.ts';
+import { MAX_HEAD_BYTES } from './head-limit.ts';
 import type { OutboundRequest } from './port.ts';
-import { MAX_HEAD_BYTES, ResponseCollector } from './response.ts';
+import { ResponseCollector } from './response.ts';
 import type { Target } from './uri.ts';
 
 /**
  * One request by node:http on a fresh socket, for servers that send `100 Continue` unasked, as IIS
- * does. `onEnd` is called exactly once. Returns a function that ends it early.
+ * does. `onEnd` is called exactly once. What is returned ends it early.
  */
 export function exchangeByNode(
   exchange: { readonly socket: Socket; readonly request: OutboundRequest; readonly target: Target },
   onEnd: (outcome: Outcome) => void,
-): (failure: Failure) => void {
+): { abort(failure: Failure): void } {
   const { socket, request, target } = exchange;
   const collector = new ResponseCollector();
   let ended = false;
@@ -47,7 +48,7 @@ export function exchangeByNode(
     incoming.on('error', fail);
   });
   outgoing.end(request.body ?? undefined);
-  return fail;
+  return { abort: fail };
 }
 
 function nodeHeaders(request: OutboundRequest, target: Target): string[] {

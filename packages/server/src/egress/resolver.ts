@@ -3,7 +3,7 @@ import { Resolver } from 'node:dns/promises';
 /** The addresses of a name, IPv4 first; rejects when there are none. Never asked for literals. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>;
 
-/** More addresses than this in one answer are not looked at. */
+/** All addresses of an answer are judged; no more than this are dialled. */
 export const MAX_ADDRESSES = 8;
 const QUERY_TIMEOUT_MS = 2000;
 const TRIES = 2;

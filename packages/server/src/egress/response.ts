@@ -1,9 +1,7 @@
 import type { Outcome } from '../core/outcome.ts';
+import { MAX_INTERIM } from './head-limit.ts';
 
 export const MAX_BODY_BYTES: number = 64 * 1024;
-export const MAX_HEAD_BYTES: number = 16 * 1024;
-/** Interim answers (1xx) that are waited through. */
-export const MAX_INTERIM = 20;
 
 /** Headers as node and undici give them: lower-case names, arrays for repeated ones. */
 export type ParsedHeaders = Readonly<Record<string, string | string[] | undefined>>;

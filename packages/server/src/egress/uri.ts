@@ -20,6 +20,8 @@ export type UriVerdict =
   | { readonly ok: false; readonly rule: string; readonly sentence: string };
 
 export const MAX_URI_LENGTH = 2048;
+/** How much longer the echo check makes a registered URI. */
+export const ECHO_ROOM = 64;
 
 /** Names that are never public, as last label or labels. */
 const PRIVATE_NAMES =
@@ -54,8 +56,12 @@ const SENTENCES = {
  * repairs: what only some parsers would read as the same place is read as none. The sentences are
  * for strangers and say nothing of what stands behind an address.
  */
-export function checkUri(text: string, allow: Allow): UriVerdict {
-  if (text.length > MAX_URI_LENGTH) return refuse('length');
+export function checkUri(
+  text: string,
+  allow: Allow,
+  maxLength: number = MAX_URI_LENGTH,
+): UriVerdict {
+  if (text.length > maxLength) return refuse('length');
   // oxlint-disable-next-line no-control-regex -- these are exactly what is looked for
   if (/[\u0000-\u0020\u007f-\u00a0\\\u2028\u2029\ufeff]/.test(text)) return refuse('characters');
   const shape = /^https?:\/\/([^/?#]+)([^#]*)(#.*)?$/i.exec(text);

@@ -38,9 +38,19 @@ const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes
 
 function selfSign(folder: string, name: string): KeyPair {
   openssl(folder, [
-    'req', '-x509', ...NEW_KEY, '-days', '2', '-subj', `/CN=${name}`,
-    '-addext', 'subjectAltName=DNS:receiver.test,IP:127.0.0.1',
-    '-keyout', `${name}.key`, '-out', `${name}.pem`,
+    'req',
+    '-x509',
+    ...NEW_KEY,
+    '-days',
+    '2',
+    '-subj',
+    `/CN=${name}`,
+    '-addext',
+    'subjectAltName=DNS:receiver.test,IP:127.0.0.1',
+    '-keyout',
+    `${name}.key`,
+    '-out',
+    `${name}.pem`,
   ]);
   return read(folder, name);
 }
@@ -53,10 +63,32 @@ function signed(leaf: {
 }): KeyPair {
   const { folder, name } = leaf;
   writeFileSync(join(folder, `${name}.ext`), `subjectAltName=${leaf.names}\n`);
-  openssl(folder, ['req', '-new', ...NEW_KEY, '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`]);
   openssl(folder, [
-    'x509', '-req', '-in', `${name}.csr`, '-CA', 'authority.pem', '-CAkey', 'authority.key',
-    '-CAcreateserial', ...leaf.validity, '-extfile', `${name}.ext`, '-out', `${name}.pem`,
+    'req',
+    '-new',
+    ...NEW_KEY,
+    '-subj',
+    `/CN=${name}`,
+    '-keyout',
+    `${name}.key`,
+    '-out',
+    `${name}.csr`,
+  ]);
+  openssl(folder, [
+    'x509',
+    '-req',
+    '-in',
+    `${name}.csr`,
+    '-CA',
+    'authority.pem',
+    '-CAkey',
+    'authority.key',
+    '-CAcreateserial',
+    ...leaf.validity,
+    '-extfile',
+    `${name}.ext`,
+    '-out',
+    `${name}.pem`,
   ]);
   return read(folder, name);
 }
