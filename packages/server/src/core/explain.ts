@@ -12,10 +12,7 @@ export function explain(outcome: Outcome): Explanation {
     case 'timeout':
       return explainTimeout(outcome.phase, outcome.afterMs);
     case 'dns_error':
-      return {
-        class: 'dns_error',
-        sentence: `The name ${outcome.host} has no address at the moment. Check its spelling, or whether the receiver moved.`,
-      };
+      return { class: 'dns_error', sentence: dnsSentence(outcome.host, outcome.code) };
     case 'connect_error':
       return explainConnect(outcome.code);
     case 'tls_error':
@@ -96,23 +93,33 @@ function withoutQuery(uri: string): string {
   return uri.split(/[?#]/, 1)[0] ?? '';
 }
 
+const NO_SUCH_NAME: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EAI_NONAME']);
+
+function dnsSentence(host: string, code: string): string {
+  if (NO_SUCH_NAME.has(code)) {
+    return `The name ${host} has no address at the moment. Check its spelling, or whether the receiver moved.`;
+  }
+  return `The name ${host} could not be looked up (${code}). The name servers may be out of order; check its spelling if it lasts.`;
+}
+
 function explainTimeout(phase: 'connect' | 'tls' | 'response', afterMs: number): Explanation {
-  const seconds = Math.round(afterMs / 100) / 10;
+  // The operating system's own time-out does not tell how long it took.
+  const within = afterMs > 0 ? `within ${Math.round(afterMs / 100) / 10} s` : 'in time';
   if (phase === 'connect') {
     return {
       class: 'connect_timeout',
-      sentence: `No connection came about within ${seconds} s. The receiver is down, or a firewall drops the connection.`,
+      sentence: `No connection came about ${within}. The receiver is down, or a firewall drops the connection.`,
     };
   }
   if (phase === 'tls') {
     return {
       class: 'connect_timeout',
-      sentence: `The TLS handshake was not done within ${seconds} s.`,
+      sentence: `The TLS handshake was not done ${within}.`,
     };
   }
   return {
     class: 'timeout',
-    sentence: `The receiver did not answer within ${seconds} s. It may have worked on the delivery all the same: it should answer first and work afterwards.`,
+    sentence: `The receiver did not answer ${within}. It may have worked on the delivery all the same: it should answer first and work afterwards.`,
   };
 }
 

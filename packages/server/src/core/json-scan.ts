@@ -1,4 +1,4 @@
-import { checkDepth, skipString, skipValue, tokenAt, unexpected } from './json-skip.ts';
+import { checkDepth, skipPlain, skipString, skipValue, tokenAt, unexpected } from './json-skip.ts';
 
 export { JsonError, MAX_JSON_DEPTH } from './json-skip.ts';
 
@@ -83,10 +83,11 @@ export class JsonScanner {
   /** Reads a string and gives its value. Throws JsonError when there is something else. */
   string(): string {
     if (this.peek() !== QUOTE) this.fail();
-    const start = this.pos;
-    this.pos = skipString(this.text, start);
-    const inside = this.text.slice(start + 1, this.pos - 1);
-    return inside.includes('\\') ? parseString(`"${inside}"`) : inside;
+    const { text, pos } = this;
+    const end = skipPlain(text, pos + 1);
+    const plain = text.charCodeAt(end) === QUOTE;
+    this.pos = plain ? end + 1 : skipString(text, pos);
+    return plain ? text.slice(pos + 1, end) : parseString(text.slice(pos, this.pos));
   }
 
   /** Reads any value and gives its text as written, white space around it left out. */

@@ -73,6 +73,15 @@ test('matches what the plain rule matches, in the same order, whatever was added
   );
 });
 
+test('a registration that is added again takes its own place', () => {
+  const index = new MatchIndex();
+  index.add(registration('1', ['A']));
+  index.add(registration('1', ['A', 'B']));
+  assert.equal(index.match('t', ['A']).length, 1);
+  index.remove(registration('1', []));
+  assert.deepEqual(index.match('t', ['A', 'B']), []);
+});
+
 test('tenants do not meet, even with the same ids', () => {
   const index = new MatchIndex();
   index.add(registration('1', ['*'], 'one'));

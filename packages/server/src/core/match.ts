@@ -23,7 +23,9 @@ export class MatchIndex {
   readonly #tenants = new Map<string, TenantIndex>();
   readonly #known = new Map<string, Registration>();
 
+  /** Takes the place of the registration with the same id, if there is one. */
   add(registration: Registration): void {
+    this.remove(registration);
     this.#known.set(registrationKey(registration), registration);
     const index = this.#tenants.get(registration.tenant) ?? new Map<string, Registration[]>();
     this.#tenants.set(registration.tenant, index);
@@ -34,9 +36,8 @@ export class MatchIndex {
     }
   }
 
-  /** Takes the place of the registration with the same id. */
+  /** The same as `add`, for callers that know which of the two it is. */
   replace(registration: Registration): void {
-    this.remove(registration);
     this.add(registration);
   }
 
@@ -68,28 +69,43 @@ function matchOne(index: TenantIndex, action: string): readonly Match[] {
   const named = index.get(action.toLowerCase()) ?? [];
   if (named.length === 0) return all.map(whole);
   if (all.length === 0) return named.map(whole);
-  const byId = new Map<string, Registration>();
-  for (const registration of all) byId.set(registration.id, registration);
-  for (const registration of named) byId.set(registration.id, registration);
-  return [...byId.values()].toSorted(byIdOrder).map(whole);
+  return merged(all, named).map(whole);
+}
+
+/** Both lists in order of id; a registration in both comes once. */
+function merged(left: readonly Registration[], right: readonly Registration[]): Registration[] {
+  const all: Registration[] = [];
+  let at = 0;
+  for (const registration of left) {
+    let next = right[at];
+    while (next !== undefined && next.id < registration.id) {
+      all.push(next);
+      at += 1;
+      next = right[at];
+    }
+    if (next?.id === registration.id) at += 1;
+    all.push(registration);
+  }
+  return all.concat(right.slice(at));
 }
 
 function matchMany(index: TenantIndex, actions: readonly string[]): readonly Match[] {
+  const all = index.get(WILDCARD) ?? [];
   const picks = new Map<Registration, number[]>();
-  const everything = new Set(index.get(WILDCARD) ?? []);
   actions.forEach((action, position) => {
     for (const registration of index.get(action.toLowerCase()) ?? []) {
-      if (everything.has(registration)) continue;
       const picked = picks.get(registration);
       if (picked === undefined) picks.set(registration, [position]);
       else picked.push(position);
     }
   });
-  const matches: Match[] = [...everything].map(whole);
-  for (const [registration, picked] of picks) {
-    matches.push({ registration, picks: picked.length === actions.length ? null : picked });
-  }
-  return matches.toSorted((a, b) => byIdOrder(a.registration, b.registration));
+  return merged(all, [...picks.keys()].toSorted(byIdOrder)).map((registration) => {
+    const picked = picks.get(registration);
+    const isPart = picked !== undefined && picked.length < actions.length;
+    return isPart && !registration.filters.includes(WILDCARD)
+      ? { registration, picks: picked }
+      : whole(registration);
+  });
 }
 
 function whole(registration: Registration): Match {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { AppError } from './errors.ts';
 import { readPublication } from './publication.ts';
 
@@ -82,10 +84,17 @@ test('what cannot be an event is refused with a sentence', () => {
     ],
     ['{"Notifications":[{"Action":"A"}],"Note":1}', /no member "Note"/],
     ['{"Notifications":[{"Action":"A"}],"Tenant":"a","TENANT":"b"}', /stands twice/],
+    ['{"Tenant":"a","tenant":"b","Notifications":[{"Action":"A"}]}', /"tenant" stands twice/],
     ['{"Notifications":[{"Action":"A"}],"notifications":[{"Action":"A"}]}', /stands twice/],
     ['{"Notifications":[{"Action":"A"}],"Tenant":"A B"}', /Tenant cannot be read/],
     ['{"Notifications":[{"Action":"A"}],"OccurredAt":"yesterday"}', /OccurredAt cannot be read/],
     ['{"Notifications":[{"Action":"A"}],"OccurredAt":"2026-02-31T00:00:00"}', /with its zone/],
+    ['{"Notifications":[{"Action":"A"}],"OccurredAt":"2026-02-30T00:00:00Z"}', /cannot be read/],
+    ['{"Notifications":[{"Action":"A"}],"OccurredAt":"2026-09-01T24:00:00Z"}', /cannot be read/],
+    ['{"Action":"A","notifications":["n"]}', /has no member "Action"/],
+    ['{"Notifications":[{"Action":"A"}],"__proto__":{}}', /no member "__proto__"/],
+    ['\ufeff{"Action":"A"}', /unexpected U\+FEFF at character 1/],
+    ['['.repeat(100_000), /Event 1: Too deep/],
     ['[{"Action":"A"},{"Action":5}]', /Event 2: Action is/],
     ['[{"Action":"A"},{"Action":]', /Event 2: Not JSON/],
     [`{"Action":"A","x":${'['.repeat(64)}${']'.repeat(64)}}`, /Too deep/],
@@ -94,6 +103,7 @@ test('what cannot be an event is refused with a sentence', () => {
   assert.match(refusal('{"Action":"A"}\n{', 'ndjson'), /Line 2: Not JSON/);
   assert.match(refusal('{"Action":"A"} {"Action":"B"}', 'ndjson'), /Line 1: Not JSON/);
   assert.match(refusal('\n \n', 'ndjson'), /The body holds no event/);
+  assert.match(refusal('\u00a0\n{"Action":"A"}', 'ndjson'), /Line 1: Not JSON: unexpected U\+00A0/);
 });
 
 test('there are limits to how much and how many', () => {
@@ -109,4 +119,23 @@ test('there are limits to how much and how many', () => {
   assert.match(refusal(large(256 * 1024)), /too_large: A notification takes at most 256 KiB/);
   assert.equal(refusal(large(256 * 1024 - 30)), 'accepted');
   assert.match(refusal(`{"Action":"A","x":"${'é'.repeat(128 * 1024)}"}`), /too_large/);
+});
+
+test('a notification that is kept does not keep the body it came in', () => {
+  setFlagsFromString('--expose-gc');
+  const collect: unknown = runInNewContext('gc');
+  assert.ok(typeof collect === 'function');
+  const heap = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const one = `{"Action":"CourseEnrollment","x":"${'x'.repeat(900)}"}`;
+  const body = Buffer.from(`[${Array(1000).fill(one).join(',')}]`);
+  const before = heap();
+  const kept = Array.from(
+    { length: 50 },
+    () => readPublication(body.toString(), 'json')[500]?.notifications[0],
+  );
+  const bytesEach = (heap() - before) / kept.length;
+  assert.ok(bytesEach < body.length / 10, `${bytesEach} bytes each`);
 });

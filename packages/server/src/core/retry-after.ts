@@ -43,7 +43,8 @@ function parseHttpDate(value: string): number | null {
 function dateOf(parts: Readonly<Record<string, string | undefined>>): number | null {
   const number = (name: string): number => Number(parts[name] ?? 'NaN');
   const month = MONTHS.indexOf((parts['month'] ?? '').toLowerCase());
-  if (month < 0) return null;
-  const year = number('year') < 100 ? 2000 + number('year') : number('year');
-  return Date.UTC(year, month, number('day'), number('hour'), number('minute'), number('second'));
+  const [hour, minute, second] = [number('hour'), number('minute'), number('second')];
+  if (month < 0 || number('day') > 31 || hour > 23 || minute > 59 || second > 60) return null;
+  const year = parts['year']?.length === 2 ? 2000 + number('year') : number('year');
+  return Date.UTC(year, month, number('day'), hour, minute, second);
 }

@@ -22,6 +22,7 @@ export type Sealer = {
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+const SEALED = /^v1\.([0-9a-f]{8})\.([\w-]{16})\.([\w-]{22,})$/;
 
 /** The first key seals, all of them open. Each is 32 bytes; throws RangeError otherwise. */
 export function createSealer(keys: readonly Uint8Array[]): Sealer {
@@ -52,13 +53,15 @@ function seal(with_: { keyId: string; key: Uint8Array }, text: string, place: Se
 }
 
 function open(keys: ReadonlyMap<string, Uint8Array>, sealed: string, place: SealPlace): string {
-  const [version, keyId = '', nonce = '', text = ''] = sealed.split('.');
+  const [, keyId = '', nonce = '', text = ''] = SEALED.exec(sealed) ?? [];
+  if (keyId === '') throw new SealError(`${place.field} is not a sealed text`);
   const key = keys.get(keyId);
-  if (version !== 'v1' || key === undefined)
-    throw new SealError(`sealed with another key: ${keyId}`);
+  if (key === undefined) throw new SealError(`sealed with another key: ${keyId}`);
   const bytes = Buffer.from(text, 'base64url');
   try {
-    const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url'));
+    const iv = Buffer.from(nonce, 'base64url');
+    const options = { authTagLength: TAG_BYTES };
+    const decipher = createDecipheriv('aes-256-gcm', key, iv, options);
     decipher.setAAD(bindingOf(place)).setAuthTag(bytes.subarray(-TAG_BYTES));
     const opened = [decipher.update(bytes.subarray(0, -TAG_BYTES)), decipher.final()];
     return Buffer.concat(opened).toString('utf8');

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
@@ -6,25 +8,39 @@ import { Webhook as SvixWebhook } from 'svix';
 import { buildBody } from './envelope.ts';
 import { deliveryHeaders, msSignature, standardSignature } from './signature.ts';
 
-/** The answer that Microsoft's own unit test of the sender expects. */
-const MICROSOFT = {
-  secret: '123456789012345678901234567890123456789012345678',
-  body: '{\r\n  "Id": "1234567890",\r\n  "Attempt": 1,\r\n  "Properties": {\r\n    "p1": "pv1"\r\n  },\r\n  "Notifications": [\r\n    {\r\n      "Action": "a1",\r\n      "d1": "dv1"\r\n    },\r\n    {\r\n      "Action": "a1",\r\n      "d2": "http://localhost"\r\n    }\r\n  ]\r\n}',
-  signature: 'sha256=DCDEB62502988CDEDE464AF6A97566D61288C446CFC46F74F341E11173FF30A1',
+type KnownAnswer = {
+  readonly scheme: 'ms-signature' | 'standard';
+  readonly name: string;
+  readonly secret: string;
+  readonly id?: string;
+  readonly timestamp?: number;
+  readonly body: string;
+  readonly signature: string;
 };
 
-test("the signature is the one that Microsoft's own test expects", () => {
-  assert.equal(msSignature(MICROSOFT.secret, Buffer.from(MICROSOFT.body)), MICROSOFT.signature);
+const answers = JSON.parse(
+  readFileSync(new URL('./testdata/signatures.json', import.meta.url), 'utf8'),
+) as readonly KnownAnswer[];
+
+test("signatures are those of Microsoft's code and of the Standard Webhooks suite", () => {
+  assert.equal(answers.length, 19);
+  for (const { scheme, name, secret, id = '', timestamp = 0, body, signature } of answers) {
+    const bytes = Buffer.from(body);
+    const ours =
+      scheme === 'ms-signature'
+        ? msSignature(secret, bytes)
+        : standardSignature({ secret, id, timestampSeconds: timestamp, body: bytes });
+    assert.equal(ours, signature, name);
+  }
 });
 
-test('the Standard Webhooks signature is the published one', () => {
-  const signature = standardSignature({
-    secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
-    id: 'msg_p5jXN8AQM9LWM0D4loKWxJek',
-    timestampSeconds: 1_614_265_330,
-    body: Buffer.from('{"test": 2432232314}'),
-  });
-  assert.equal(signature, 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=');
+test('a secret that only looks like Standard Webhooks signs as the text it is, never with an empty key', () => {
+  const body = Buffer.from('{}');
+  for (const secret of ['whsec_', 'whsec_A', 'whsec_====', 'whsec_not base64!', 'whsec_a-b_c']) {
+    const key = createHmac('sha256', secret).update('d1.5.{}').digest('base64');
+    const signature = standardSignature({ secret, id: 'd1', timestampSeconds: 5, body });
+    assert.equal(signature, `v1,${key}`, secret);
+  }
 });
 
 test('standardwebhooks and svix accept every delivery, whatever its secret and text', () => {
