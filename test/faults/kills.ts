@@ -1,0 +1,259 @@
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Receipt } from './recorder.ts';
+
+export type KillOptions = {
+  readonly kills: number;
+  readonly seed: number;
+  /** Publish calls under way at once. */
+  readonly publishers: number;
+  readonly registrations: number;
+  readonly signal: 'SIGKILL' | 'SIGTERM';
+  readonly onProgress: (text: string) => void;
+};
+
+/** What came of it. `problems` is empty when every oracle held. */
+export type KillReport = {
+  readonly acknowledged: number;
+  readonly receipts: number;
+  readonly lost: number;
+  readonly duplicates: number;
+  readonly problems: readonly string[];
+  readonly seconds: number;
+};
+
+const SERVER = fileURLToPath(new URL('../../packages/server/src/cli/main.ts', import.meta.url));
+/** Node-wide requests in flight: at most these are repeated after a kill. */
+const MAX_IN_FLIGHT = 64;
+const DRAIN_MS = 60_000;
+
+/** Numbers from 0 to 1 that a seed repeats (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** Ends a loaded server again and again, starts it again, and holds what arrived against what was acknowledged. */
+export async function runKills(options: KillOptions): Promise<KillReport> {
+  const run = new Run(options);
+  try {
+    return await run.go();
+  } finally {
+    await run.clean();
+  }
+}
+
+class Run {
+  readonly #options: KillOptions;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'schoolbell-faults-'));
+  readonly #secret = randomBytes(16).toString('hex');
+  readonly #receipts: Receipt[] = [];
+  readonly #hashes = new Map<number, string>();
+  readonly #ids = new Map<number, string>();
+  #recorder: ChildProcess | undefined;
+  #server: ChildProcess | undefined;
+  #url = '';
+  #key = '';
+  #port = 0;
+  #next = 0;
+  #publishing = true;
+
+  constructor(options: KillOptions) {
+    this.#options = options;
+  }
+
+  async go(): Promise<KillReport> {
+    const from = performance.now();
+    const port = await this.#startRecorder();
+    await this.#startServer();
+    for (let n = 0; n < this.#options.registrations; n += 1) await this.#register(port, n);
+    const publishers = Array.from({ length: this.#options.publishers }, () => this.#publish());
+    await this.#killAgainAndAgain();
+    this.#publishing = false;
+    await Promise.all(publishers);
+    await this.#drain();
+    return this.#judge((performance.now() - from) / 1000);
+  }
+
+  async clean(): Promise<void> {
+    this.#publishing = false;
+    await ended(this.#server, 'SIGKILL');
+    if (this.#recorder?.connected === true) this.#recorder.disconnect();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #startRecorder(): Promise<number> {
+    const recorder = fork(fileURLToPath(new URL('./recorder.ts', import.meta.url)), {
+      env: { ...process.env, RECORDER_SECRET: this.#secret },
+    });
+    this.#recorder = recorder;
+    return new Promise((resolve, reject) => {
+      recorder.once('exit', () => reject(new Error('the recorder ended')));
+      recorder.on('message', (message: { port: number } | Receipt) => {
+        if ('port' in message) resolve(message.port);
+        else this.#receipts.push(message);
+      });
+    });
+  }
+
+  /** On the same port each time, as behind a supervisor. */
+  async #startServer(): Promise<void> {
+    const flags = [
+      'serve',
+      '--data',
+      join(this.#folder, 'data'),
+      '--port',
+      String(this.#port),
+      '--allow-networks',
+      '127.0.0.0/8',
+      '--retry-schedule',
+      `0s,${'100ms,'.repeat(40)}1s`,
+      '--max-in-flight',
+      String(MAX_IN_FLIGHT),
+    ];
+    const child = spawn(process.execPath, [SERVER, ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#server = child;
+    this.#url = await new Promise<string>((resolve, reject) => {
+      let output = '';
+      const read = (chunk: Buffer): void => {
+        output += chunk.toString();
+        const ready = /"url":"([^"]+)"/.exec(output)?.[1];
+        if (ready !== undefined) resolve(ready);
+      };
+      child.stdout.on('data', read);
+      child.stderr.on('data', read);
+      child.once('exit', () => reject(new Error(`the server ended: ${output}`)));
+    });
+    this.#port = Number(new URL(this.#url).port);
+    this.#key = readFileSync(join(this.#folder, 'data', 'admin.key'), 'utf8').trim();
+  }
+
+  async #register(port: number, n: number): Promise<void> {
+    const response = await this.#call(
+      '/webhooks/registrations',
+      JSON.stringify({ WebHookUri: `http://127.0.0.1:${port}/r${n}`, Secret: this.#secret }),
+    );
+    if (response.status !== 201) throw new Error(await response.text());
+  }
+
+  #call(path: string, body: string, headers: Record<string, string> = {}): Promise<Response> {
+    return fetch(this.#url + path, {
+      method: 'POST',
+      body,
+      headers: {
+        authorization: `Bearer ${this.#key}`,
+        'content-type': 'application/json',
+        ...headers,
+      },
+    });
+  }
+
+  /** Publishes numbered events; what is not answered is repeated with its key until it is. */
+  async #publish(): Promise<void> {
+    while (this.#publishing) {
+      const n = this.#next++;
+      const body = `{"Action":"CourseCompleted", "N":${n}, "exact":1.0, "big":12345678901234567890}`;
+      while (!(await this.#publishOnce(n, body)))
+        await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  async #publishOnce(n: number, body: string): Promise<boolean> {
+    try {
+      const response = await this.#call('/webhooks/events', body, { 'idempotency-key': String(n) });
+      if (response.status !== 202) return false;
+      const { Id } = (await response.json()) as { Id: string };
+      this.#hashes.set(n, createHash('sha256').update(body).digest('hex'));
+      this.#ids.set(n, Id);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async #killAgainAndAgain(): Promise<void> {
+    const random = randomFrom(this.#options.seed);
+    for (let kill = 1; kill <= this.#options.kills; kill += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 300 + random() * 700));
+      await ended(this.#server, this.#options.signal);
+      await this.#startServer();
+      this.#options.onProgress(
+        `${kill} of ${this.#options.kills} ${this.#options.signal}, ${this.#hashes.size} acknowledged, ${this.#receipts.length} received`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+
+  async #drain(): Promise<void> {
+    const until = performance.now() + DRAIN_MS;
+    while (performance.now() < until) {
+      const metrics = await (await fetch(`${this.#url}/metrics`)).text();
+      if (/schoolbell_deliveries_waiting\{state="pending"\} 0\b/.test(metrics)) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  #judge(seconds: number): KillReport {
+    const problems: string[] = [];
+    const successes = new Map<string, number>();
+    const attempts = new Map<string, number[]>();
+    const ids = new Map<string, string>();
+    for (const { n, registration, id, attempt, hash, verified } of this.#receipts) {
+      const pair = `${n} ${registration}`;
+      if (!verified) problems.push(`the signature of ${pair} does not verify`);
+      const published = this.#hashes.get(n);
+      if (published !== undefined && published !== hash)
+        problems.push(`the bytes of ${pair} changed`);
+      if (ids.has(pair) && ids.get(pair) !== id) problems.push(`${pair} came with two ids`);
+      ids.set(pair, id);
+      const numbers = attempts.get(pair) ?? [];
+      numbers.push(attempt);
+      attempts.set(pair, numbers);
+      if (numbers.toSorted((a, b) => a - b).join() !== numbers.join())
+        problems.push(`attempts of ${pair} do not grow: ${numbers.join()}`);
+      successes.set(pair, (successes.get(pair) ?? 0) + 1);
+    }
+    let lost = 0;
+    for (const n of this.#hashes.keys()) {
+      for (let r = 0; r < this.#options.registrations; r += 1)
+        if (!successes.has(`${n} /r${r}`)) lost += 1;
+    }
+    if (lost > 0) problems.push(`${lost} acknowledged deliveries did not arrive`);
+    const duplicates = [...attempts.values()].reduce(
+      (sum, numbers) => sum + numbers.length - new Set(numbers).size,
+      0,
+    );
+    const bound = this.#options.signal === 'SIGKILL' ? this.#options.kills * MAX_IN_FLIGHT * 4 : 0;
+    if (duplicates > bound) problems.push(`${duplicates} duplicates, at most ${bound} may be`);
+    return {
+      acknowledged: this.#hashes.size,
+      receipts: this.#receipts.length,
+      lost,
+      duplicates,
+      problems: problems.slice(0, 20),
+      seconds,
+    };
+  }
+}
+
+async function ended(
+  child: ChildProcess | undefined,
+  signal: 'SIGKILL' | 'SIGTERM',
+): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  await new Promise((resolve) => {
+    child.once('exit', resolve);
+    child.kill(signal);
+  });
+}
