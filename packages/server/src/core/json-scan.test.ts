@@ -136,6 +136,14 @@ test('what Json.NET lets pass is rewritten as JSON, and strings are left alone',
     ['{"a":[1,2,],} // end', '{"a":[1,2]}'],
     [`{"a":"//, ] '"}`, `{"a":"//, ] '"}`],
     [`{'it\\'s':'"'}`, `{"it's":"\\""}`],
+    [`{'a':'x\\"y'}`, `{"a":"x\\"y"}`],
   ];
   for (const [lenient, strict] of cases) assert.equal(compactJson(strictJson(lenient)), strict);
+});
+
+test('a string that never ends costs no more than its length', () => {
+  const hostile = `{'a':"${'\\"'.repeat(400_000)}`;
+  const from = process.cpuUsage();
+  assert.throws(() => compactJson(strictJson(hostile)), JsonError);
+  assert.ok(process.cpuUsage(from).user < 1_000_000);
 });

@@ -4,20 +4,27 @@
  */
 export function strictJson(text: string): string {
   return text
-    .replaceAll(TOKENS, (token, single: string | undefined) => {
-      if (single !== undefined) return requote(single);
+    .replaceAll(TOKENS, (token, single: string | undefined, end: string | undefined) => {
+      if (single !== undefined) return end === '' ? token : requote(single);
       return token.startsWith('/') ? ' ' : token;
     })
     .replaceAll(TRAILING_COMMAS, '$1$2');
 }
 
-/** A string in double quotes, the inside of one in single quotes, or a comment. */
-const TOKENS = /"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g;
+/**
+ * A string in double quotes, the inside of one in single quotes, or a comment. One that is not closed
+ * reaches to the end: looking for its end again from each quote inside would take quadratic time.
+ */
+const TOKENS =
+  /"(?:[^"\\]|\\[\s\S])*"?|'((?:[^'\\]|\\[\s\S])*)('?)|\/\*[\s\S]*?(?:\*\/|$)|\/\/[^\n]*/g;
 
 /** A string is matched first, so that commas inside it are left alone. */
-const TRAILING_COMMAS = /("(?:[^"\\]|\\.)*")|,\s*([}\]])/g;
+const TRAILING_COMMAS = /("(?:[^"\\]|\\[\s\S])*"?)|,\s*([}\]])/g;
 
 function requote(inside: string): string {
-  const escaped = inside.replaceAll(/\\'|"/g, (found) => (found === '"' ? String.raw`\"` : "'"));
+  const escaped = inside.replaceAll(/\\[\s\S]|"/g, (found) => {
+    if (found === '"') return String.raw`\"`;
+    return found === String.raw`\'` ? "'" : found;
+  });
   return `"${escaped}"`;
 }

@@ -4,9 +4,10 @@ import { DatabaseSync } from 'node:sqlite';
 /** Opens the database for writing: every commit is on disk before it is answered. */
 export function openForWriting(path: string): DatabaseSync {
   const database = open(path);
+  database.exec('pragma page_size = 8192');
   database.exec('pragma journal_mode = wal');
   database.exec('pragma synchronous = full');
-  database.exec('pragma wal_autocheckpoint = 4000');
+  database.exec('pragma wal_autocheckpoint = 8000');
   database.exec('pragma cache_size = -65536');
   database.exec('pragma temp_store = memory');
   database.exec('pragma busy_timeout = 5000');
