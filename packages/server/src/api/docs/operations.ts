@@ -52,6 +52,33 @@ const registrationBody = {
   examples: [REGISTRATION_EXAMPLE],
 };
 
+const registrationAnswer = {
+  type: 'object',
+  properties: {
+    ...registrationBody.properties,
+    Id: { type: 'string', description: '32 hexadecimal digits.' },
+    Secret: {
+      type: 'string',
+      description: 'In clear in the 201 only; `****` and its last four afterwards.',
+    },
+    SwitchedOff: {
+      type: 'object',
+      description: 'Only where the endpoint is gone: since when, and why.',
+      properties: { At: { type: 'string', format: 'date-time' }, Reason: { type: 'string' } },
+    },
+  },
+  examples: [
+    {
+      Id: '019a0b5c2d3e7f8091a2b3c4d5e6f708',
+      ...REGISTRATION_EXAMPLE,
+      Secret: '0f8fad5bd9cb469fa16570867728950e',
+      IsPaused: false,
+      Headers: {},
+      Properties: {},
+    },
+  ],
+};
+
 const errorBody = {
   type: 'object',
   properties: {
@@ -138,16 +165,30 @@ export const docs = {
       type: 'object',
       properties: { webHookUri: { type: 'string' }, filter: { type: 'string' } },
     },
-    response: { 200: list('All registrations of the tenant.'), ...refusals },
+    response: {
+      200: {
+        description: 'All registrations of the tenant.',
+        type: 'array',
+        items: registrationAnswer,
+      },
+      ...refusals,
+    },
   }),
   getRegistration: registration('getRegistration', 'Read a registration', {
     params: id,
-    response: { 200: object('The registration, its secret masked.'), ...refusals, ...notFound },
+    response: {
+      200: { description: 'The registration, its secret masked.', ...registrationAnswer },
+      ...refusals,
+      ...notFound,
+    },
   }),
   register: registration('register', 'Register a webhook', {
     body: registrationBody,
     response: {
-      201: object('The registration with its secret; Location says where it is.'),
+      201: {
+        description: 'The registration with its secret; Location says where it is.',
+        ...registrationAnswer,
+      },
       ...refusals,
     },
   }),

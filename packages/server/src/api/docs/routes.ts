@@ -8,6 +8,9 @@ import { sendJson } from '../reply.ts';
 import type { RouteDeps } from '../route-deps.ts';
 import { type JsonObject, toSwagger2 } from './swagger2.ts';
 
+/** The bar that asks for another document is of no use here. */
+const PAGE_STYLE = '.swagger-ui .topbar { display: none }';
+
 /** Collects the documents of the routes that are registered after it. */
 export async function addDocuments(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
@@ -36,12 +39,8 @@ export async function addDocuments(app: FastifyInstance): Promise<void> {
   await app.register(swaggerUi, {
     routePrefix: '/swagger',
     staticCSP: true,
-    uiConfig: {
-      persistAuthorization: true,
-      displayRequestDuration: true,
-      docExpansion: 'list',
-      url: '/openapi.json',
-    },
+    theme: { title: 'Schoolbell', css: [{ filename: 'schoolbell.css', content: PAGE_STYLE }] },
+    uiConfig: { persistAuthorization: true, displayRequestDuration: true, docExpansion: 'list' },
   });
 }
 
