@@ -35,7 +35,10 @@ test('what was accepted is there after the process was killed', async () => {
 test('a store that another one has open is refused with what to do', async () => {
   const path = join(folder, 'locked.db');
   const first = await openSqliteStore({ path });
-  await assert.rejects(openSqliteStore({ path }), /in use by another process\. Stop that one first/);
+  await assert.rejects(
+    openSqliteStore({ path }),
+    /in use by another process\. Stop that one first/,
+  );
   await first.close();
   await (await openSqliteStore({ path })).close();
 });
@@ -43,7 +46,10 @@ test('a store that another one has open is refused with what to do', async () =>
 test('a damaged file is refused with what to do', async () => {
   const path = join(folder, 'damaged.db');
   writeFileSync(path, 'this is not a database, and long enough to be read as one'.repeat(100));
-  await assert.rejects(openSqliteStore({ path }), /is damaged or not a database\. Restore it from a backup/);
+  await assert.rejects(
+    openSqliteStore({ path }),
+    /is damaged or not a database\. Restore it from a backup/,
+  );
 });
 
 test('a database of a newer version is refused', async () => {

@@ -8,8 +8,22 @@ async function acceptForEver(): Promise<void> {
   for (;;) {
     const now = Date.now();
     const id = newId(now);
-    const delivery = { id: newId(now), registrationId: 'r', state: 'pending', leased: true, picks: null } as const;
-    const event = { id, tenant: 't', acceptedAt: now, occurredAt: null, payload: '{}', actions: ['A'], deliveries: [delivery] };
+    const delivery = {
+      id: newId(now),
+      registrationId: 'r',
+      state: 'pending',
+      leased: true,
+      picks: null,
+    } as const;
+    const event = {
+      id,
+      tenant: 't',
+      acceptedAt: now,
+      occurredAt: null,
+      payload: '{}',
+      actions: ['A'],
+      deliveries: [delivery],
+    };
     await store.accept([{ events: [event], idempotency: null }]);
     process.send?.(id);
   }
