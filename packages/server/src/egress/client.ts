@@ -36,7 +36,8 @@ class GuardedEgress implements Egress {
   readonly #verdicts = new Map<string, UriVerdict>();
   /** Origins that send `100 Continue` unasked, and so are spoken to by node:http. */
   readonly #continuing = new Set<string>();
-  readonly #inFlight = new Set<Sending>();
+  /** Requests in flight that have a time of their own. */
+  readonly #apart = new Set<Sending>();
   #closed = false;
 
   constructor(options: EgressOptions & DialOptions) {
@@ -49,13 +50,11 @@ class GuardedEgress implements Egress {
     const verdict = this.#judge(request.uri);
     if (!verdict.ok) return Promise.resolve({ kind: 'blocked', rule: verdict.rule });
     if (this.#closed) return Promise.resolve(CLOSED);
-    return new Promise((resolve) => {
-      const sending = new Sending(request, verdict.target, (over, outcome) => {
-        this.#inFlight.delete(over);
-        resolve(outcome);
-      });
-      this.#start(sending);
-    });
+    const { target } = verdict;
+    const timeoutMs = request.timeoutMs ?? this.#options.requestTimeoutMs;
+    return new Promise((resolve) =>
+      this.#start(new Sending({ request, target, timeoutMs }, this.#stopClock, resolve)),
+    );
   }
 
   forget(pool: string): void {
@@ -65,9 +64,9 @@ class GuardedEgress implements Egress {
   /** What is still in flight ends as a broken connection. */
   close(): Promise<void> {
     this.#closed = true;
-    for (const sending of this.#inFlight) sending.giveUp(CLOSED);
-    this.#pool.close();
     this.#deadlines.close();
+    for (const sending of this.#apart) sending.cancel();
+    this.#pool.close();
     return Promise.resolve();
   }
 
@@ -83,37 +82,45 @@ class GuardedEgress implements Egress {
   }
 
   #start(sending: Sending): void {
-    this.#inFlight.add(sending);
-    sending.cancelDeadline = this.#startClock(sending);
-    if (this.#continuing.has(sending.place.origin)) return void this.#onNewSocket(sending);
-    const pooled = this.#pool.take(sending.place);
-    if (pooled === undefined) void this.#onNewSocket(sending);
-    else this.#exchange(sending, pooled);
+    this.#startClock(sending);
+    const { origin } = sending.target;
+    if (this.#continuing.has(origin)) return void this.#onNewSocket(sending);
+    this.#pool.take(sending.request.pool, origin, (connection) => {
+      if (connection === undefined) void this.#onNewSocket(sending);
+      else if (sending.isOver) this.#pool.keep(connection);
+      else this.#exchange(sending, connection);
+    });
   }
 
-  /** Returns what stops the clock. */
-  #startClock(sending: Sending): () => void {
+  #startClock(sending: Sending): void {
     const { timeoutMs } = sending.request;
-    const afterMs = timeoutMs ?? this.#options.requestTimeoutMs;
-    const expire = (): void => sending.giveUp({ kind: 'timeout', phase: sending.phase, afterMs });
-    if (timeoutMs === undefined) return this.#deadlines.add(expire);
-    const timer = setTimeout(expire, timeoutMs);
-    return () => clearTimeout(timer);
+    if (timeoutMs === undefined) return this.#deadlines.add(sending);
+    this.#apart.add(sending);
+    sending.timer = setTimeout(() => sending.expire(), timeoutMs);
   }
+
+  readonly #stopClock = (sending: Sending): void => {
+    this.#deadlines.remove(sending);
+    if (sending.timer === undefined) return;
+    clearTimeout(sending.timer);
+    this.#apart.delete(sending);
+  };
 
   async #onNewSocket(sending: Sending): Promise<void> {
-    const { request, target, place } = sending;
+    const { request, target } = sending;
     sending.phase = 'connect';
+    if (sending.isOver) return;
     try {
       const socket = await dial(target, this.#options);
       if (sending.isOver) socket.destroy();
-      else if (this.#continuing.has(place.origin)) {
+      else if (this.#continuing.has(target.origin)) {
         sending.phase = 'response';
         sending.running = exchangeByNode({ socket, request, target }, (outcome) =>
           sending.end(outcome),
         );
       } else {
-        const connection: Connection = new Connection(socket, { target, place }, () =>
+        const shelf = this.#pool.shelfOf(request.pool, target.origin);
+        const connection: Connection = new Connection(socket, { target, shelf }, () =>
           this.#pool.drop(connection),
         );
         this.#exchange(sending, connection);
@@ -146,7 +153,7 @@ class GuardedEgress implements Egress {
     sending.wasRepeated = true;
     if (end.sentContinue) {
       if (this.#continuing.size >= KNOWN_ORIGINS) this.#continuing.clear();
-      this.#continuing.add(sending.place.origin);
+      this.#continuing.add(sending.target.origin);
     }
     void this.#onNewSocket(sending);
   }

@@ -1,34 +1,34 @@
 import type { Socket } from 'node:net';
 import { Client } from 'undici';
-import { Exchange, type ExchangeEnd } from './exchange.ts';
+import { Exchange, type ExchangeEnd, type Line } from './exchange.ts';
 import { Failure } from './failure.ts';
 import { MAX_HEAD_BYTES } from './head-limit.ts';
+import type { Shelf } from './pool.ts';
 import type { OutboundRequest } from './port.ts';
 import type { Target } from './uri.ts';
 
 export const MAX_IDLE_MS = 30_000;
 const MAX_USES = 1000;
 
-/** Where a connection is kept between requests: nothing else may use it. */
-export type Place = { readonly pool: string; readonly origin: string };
-
 /** One socket with undici's HTTP/1.1 on it: one request at a time. */
-export class Connection {
-  readonly place: Place;
+export class Connection implements Line {
+  readonly shelf: Shelf;
+  readonly socket: Socket;
+  /** The first error of the socket, which later ones hide. */
+  firstError: Error | undefined;
   readonly #client: Client;
-  readonly #socket: Socket;
   #exchange: Exchange | undefined;
-  #firstError: Error | undefined;
   #uses = 0;
   #closed = false;
   idleSince = 0;
 
   /** `onClosed` is called once, when the socket has gone for whatever reason. */
-  constructor(socket: Socket, to: { target: Target; place: Place }, onClosed: () => void) {
-    this.place = to.place;
-    this.#socket = socket;
+  constructor(socket: Socket, to: { target: Target; shelf: Shelf }, onClosed: () => void) {
+    this.shelf = to.shelf;
+    to.shelf.open += 1;
+    this.socket = socket;
     socket.once('error', (error) => {
-      this.#firstError = error;
+      this.firstError = error;
     });
     socket.on('readable', () => this.#exchange?.inspect());
     this.#client = openClient(socket, to.target);
@@ -38,9 +38,14 @@ export class Connection {
     });
   }
 
+  /** It carried a request before the one that it carries now. */
+  get wasUsed(): boolean {
+    return this.#uses > 1;
+  }
+
   /** True while another request may be sent on it. */
   get isUsable(): boolean {
-    return !this.#closed && !this.#socket.destroyed && this.#uses < MAX_USES;
+    return !this.#closed && !this.socket.destroyed && this.#uses < MAX_USES;
   }
 
   close(): void {
@@ -52,12 +57,7 @@ export class Connection {
   /** Sends one request; `onEnd` is called exactly once. Returns the exchange, to end it early. */
   exchange(request: OutboundRequest, target: Target, onEnd: (end: ExchangeEnd) => void): Exchange {
     this.#uses += 1;
-    const line = {
-      socket: this.#socket,
-      wasUsed: this.#uses > 1,
-      firstError: () => this.#firstError,
-    };
-    const exchange = new Exchange(line, onEnd);
+    const exchange = new Exchange(this, onEnd);
     this.#exchange = exchange;
     try {
       this.#client.dispatch(

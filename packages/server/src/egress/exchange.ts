@@ -20,7 +20,7 @@ export type Line = {
   /** It carried a request before. */
   readonly wasUsed: boolean;
   /** The first error of the socket, which later ones hide. */
-  readonly firstError: () => Error | undefined;
+  readonly firstError: Error | undefined;
 };
 
 /** One request and its answer, in undici's terms on one side and as an outcome on the other. */
@@ -101,7 +101,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#end({ outcome: this.#collector.outcome(true), wasStale: false, sentContinue: false });
       return;
     }
-    const cause = error instanceof Failure ? error : (this.#line.firstError() ?? error);
+    const cause = error instanceof Failure ? error : (this.#line.firstError ?? error);
     const outcome = exchangeOutcome(cause);
     this.#end({
       outcome,

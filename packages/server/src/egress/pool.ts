@@ -1,30 +1,57 @@
-import { type Connection, MAX_IDLE_MS, type Place } from './connection.ts';
+import { type Connection, MAX_IDLE_MS } from './connection.ts';
 
-/** Idle sockets of one registration to one origin, well above a lane's limit. */
-const MAX_IDLE_AT_ONE_PLACE = 64;
+/** Gets a rested connection, or undefined when a new one is to be dialled. */
+export type Taker = (connection: Connection | undefined) => void;
+
+/** The connections of one registration to one origin. Nothing else may use them. */
+export class Shelf {
+  readonly pool: string;
+  readonly origin: string;
+  readonly idle: Connection[] = [];
+  /** Who waits for a connection that rests. */
+  readonly waiting: Taker[] = [];
+  resting = 0;
+  /** All that are not closed, in use or not. */
+  open = 0;
+  isForgotten = false;
+
+  constructor(pool: string, origin: string) {
+    this.pool = pool;
+    this.origin = origin;
+  }
+}
 
 /** Connections between requests, by pool and origin. A connection is used again only after it has rested. */
 export class ConnectionPool {
-  readonly #pools = new Map<string, Map<string, Connection[]>>();
-  /** All of them, the one that has been idle longest first. */
+  readonly #pools = new Map<string, Map<string, Shelf>>();
+  /** All idle ones, the one that has been idle longest first. */
   readonly #idle = new Set<Connection>();
   readonly #maxIdle: number;
-  #closed = false;
 
   constructor(maxIdle: number) {
     this.#maxIdle = maxIdle;
   }
 
-  /** A rested connection, the one used last; undefined when a new one is to be dialled. */
-  take({ pool, origin }: Place): Connection | undefined {
-    const idle = this.#pools.get(pool)?.get(origin);
-    for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop()) {
-      this.#idle.delete(connection);
-      if (connection.isUsable && performance.now() - connection.idleSince < MAX_IDLE_MS)
-        return connection;
-      connection.close();
-    }
-    return undefined;
+  /**
+   * Hands over the connection that was used last, at once or as soon as one has rested: that takes
+   * less than a new one would, and the receiver sees no more of them than there are requests at a
+   * time.
+   */
+  take(pool: string, origin: string, taker: Taker): void {
+    const shelf = this.#pools.get(pool)?.get(origin);
+    if (shelf === undefined) return taker(undefined);
+    const idle = this.#takeIdle(shelf);
+    if (idle === undefined && shelf.resting > shelf.waiting.length) shelf.waiting.push(taker);
+    else taker(idle);
+  }
+
+  /** Where a new connection belongs. */
+  shelfOf(pool: string, origin: string): Shelf {
+    let shelves = this.#pools.get(pool);
+    if (shelves === undefined) this.#pools.set(pool, (shelves = new Map()));
+    let shelf = shelves.get(origin);
+    if (shelf === undefined) shelves.set(origin, (shelf = new Shelf(pool, origin)));
+    return shelf;
   }
 
   /**
@@ -32,58 +59,76 @@ export class ConnectionPool {
    * on an idle socket has been read by then, and is never taken for an answer.
    */
   rest(connection: Connection): void {
-    setImmediate(() => setImmediate(() => this.#keep(connection)));
+    connection.shelf.resting += 1;
+    setImmediate(() => setImmediate(() => this.#rested(connection)));
   }
 
-  forget(pool: string): void {
-    for (const idle of this.#pools.get(pool)?.values() ?? [])
-      for (const connection of idle) {
-        this.#idle.delete(connection);
-        connection.close();
-      }
-    this.#pools.delete(pool);
-  }
-
-  /** Takes a connection out that has closed by itself. */
-  drop(connection: Connection): void {
-    const { pool, origin } = connection.place;
-    this.#idle.delete(connection);
-    const origins = this.#pools.get(pool);
-    const idle = origins?.get(origin);
-    const index = idle?.indexOf(connection) ?? -1;
-    if (index >= 0) idle?.splice(index, 1);
-    if (idle?.length === 0) origins?.delete(origin);
-    if (origins?.size === 0) this.#pools.delete(pool);
-  }
-
-  /** Closes all of them, and those too that come to rest afterwards. */
-  close(): void {
-    this.#closed = true;
-    for (const pool of this.#pools.keys()) this.forget(pool);
-  }
-
-  #keep(connection: Connection): void {
-    if (!connection.isUsable || this.#closed) return connection.close();
-    const idle = this.#at(connection.place);
-    if (idle.length >= MAX_IDLE_AT_ONE_PLACE) return connection.close();
+  /** Puts back a connection that was taken and not used. */
+  keep(connection: Connection): void {
+    const { shelf } = connection;
+    if (!connection.isUsable || shelf.isForgotten) return connection.close();
     connection.idleSince = performance.now();
-    idle.push(connection);
+    shelf.idle.push(connection);
     this.#idle.add(connection);
     if (this.#idle.size > this.#maxIdle) this.#closeOldest();
   }
 
-  #at({ pool, origin }: Place): Connection[] {
-    let origins = this.#pools.get(pool);
-    if (origins === undefined) this.#pools.set(pool, (origins = new Map()));
-    let idle = origins.get(origin);
-    if (idle === undefined) origins.set(origin, (idle = []));
-    return idle;
+  /** Closes what is idle now, and what is in use when it comes back. */
+  forget(pool: string): void {
+    for (const shelf of this.#pools.get(pool)?.values() ?? []) {
+      shelf.isForgotten = true;
+      for (const connection of shelf.idle.splice(0)) {
+        this.#idle.delete(connection);
+        connection.close();
+      }
+    }
+    this.#pools.delete(pool);
+  }
+
+  /** Takes out a connection that has closed. */
+  drop(connection: Connection): void {
+    const { shelf } = connection;
+    shelf.open -= 1;
+    this.#takeOut(connection);
+    if (shelf.open > 0 || shelf.isForgotten) return;
+    const shelves = this.#pools.get(shelf.pool);
+    shelves?.delete(shelf.origin);
+    if (shelves?.size === 0) this.#pools.delete(shelf.pool);
+  }
+
+  close(): void {
+    for (const pool of this.#pools.keys()) this.forget(pool);
+  }
+
+  #takeIdle(shelf: Shelf): Connection | undefined {
+    for (let found = shelf.idle.pop(); found !== undefined; found = shelf.idle.pop()) {
+      this.#idle.delete(found);
+      if (found.isUsable && performance.now() - found.idleSince < MAX_IDLE_MS) return found;
+      found.close();
+    }
+    return undefined;
+  }
+
+  #rested(connection: Connection): void {
+    const { shelf } = connection;
+    shelf.resting -= 1;
+    const taker = shelf.waiting.shift();
+    if (taker === undefined) return this.keep(connection);
+    if (connection.isUsable && !shelf.isForgotten) return taker(connection);
+    connection.close();
+    taker(undefined);
+  }
+
+  #takeOut(connection: Connection): void {
+    if (!this.#idle.delete(connection)) return;
+    const { idle } = connection.shelf;
+    idle.splice(idle.indexOf(connection), 1);
   }
 
   #closeOldest(): void {
     const [oldest] = this.#idle;
     if (oldest === undefined) return;
-    this.drop(oldest);
+    this.#takeOut(oldest);
     oldest.close();
   }
 }

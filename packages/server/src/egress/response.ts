@@ -9,8 +9,9 @@ export type ParsedHeaders = Readonly<Record<string, string | string[] | undefine
 /** Collects an answer, cut to its limits. */
 export class ResponseCollector {
   #status = 0;
-  #headers: (readonly [string, string])[] = [];
-  #chunks: Uint8Array[] = [];
+  #headers: readonly (readonly [string, string])[] = [];
+  /** Undefined until there is a body, as most answers have none. */
+  #chunks: Uint8Array[] | undefined;
   #size = 0;
   #interim = 0;
 
@@ -33,13 +34,14 @@ export class ResponseCollector {
   /** False when the body is longer than is kept: the rest is not wanted. */
   data(chunk: Uint8Array): boolean {
     const room = MAX_BODY_BYTES - this.#size;
+    this.#chunks ??= [];
     this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
     this.#size += chunk.length;
     return this.#size <= MAX_BODY_BYTES;
   }
 
   outcome(truncated: boolean): Outcome {
-    const body = this.#size === 0 ? '' : Buffer.concat(this.#chunks).toString('utf8');
+    const body = this.#chunks === undefined ? '' : Buffer.concat(this.#chunks).toString('utf8');
     return {
       kind: 'response',
       status: this.#status,

@@ -1,44 +1,57 @@
 import type { Outcome } from '../core/outcome.ts';
-import type { Place } from './connection.ts';
+import type { Timed } from './deadlines.ts';
 import { Failure } from './failure.ts';
 import type { OutboundRequest } from './port.ts';
 import type { Target } from './uri.ts';
 
 /** One request on its way, whatever it takes. */
-export class Sending {
+export class Sending implements Timed {
   readonly request: OutboundRequest;
   readonly target: Target;
-  readonly place: Place;
   /** What runs now, if it can be ended early. */
   running: { abort(failure: Failure): void } | undefined;
   phase: 'connect' | 'response' = 'connect';
   wasRepeated = false;
-  cancelDeadline: (() => void) | undefined;
-  #isOver = false;
-  readonly #onOver: (sending: Sending, outcome: Outcome) => void;
+  isOver = false;
+  /** The clock of a request that has a time of its own. */
+  timer: NodeJS.Timeout | undefined;
+  expiresAt = 0;
+  before: Timed | undefined;
+  behind: Timed | undefined;
+  readonly #timeoutMs: number;
+  readonly #onOver: (sending: Sending) => void;
+  readonly #resolve: (outcome: Outcome) => void;
 
-  /** `onOver` is called exactly once. */
+  /** `onOver` is called exactly once, and then `resolve`. */
   constructor(
-    request: OutboundRequest,
-    target: Target,
-    onOver: (sending: Sending, outcome: Outcome) => void,
+    sent: {
+      readonly request: OutboundRequest;
+      readonly target: Target;
+      readonly timeoutMs: number;
+    },
+    onOver: (sending: Sending) => void,
+    resolve: (outcome: Outcome) => void,
   ) {
-    this.request = request;
-    this.target = target;
-    const origin = target.secure ? `https://${target.host}` : `http://${target.host}`;
-    this.place = { pool: request.pool, origin };
+    this.request = sent.request;
+    this.target = sent.target;
+    this.#timeoutMs = sent.timeoutMs;
     this.#onOver = onOver;
-  }
-
-  get isOver(): boolean {
-    return this.#isOver;
+    this.#resolve = resolve;
   }
 
   end(outcome: Outcome): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.cancelDeadline?.();
-    this.#onOver(this, outcome);
+    if (this.isOver) return;
+    this.isOver = true;
+    this.#onOver(this);
+    this.#resolve(outcome);
+  }
+
+  cancel(): void {
+    this.giveUp({ kind: 'connect_error', code: 'ECONNABORTED' });
+  }
+
+  expire(): void {
+    this.giveUp({ kind: 'timeout', phase: this.phase, afterMs: this.#timeoutMs });
   }
 
   /** What has arrived decides: a head that came in time counts, however slow its body is. */

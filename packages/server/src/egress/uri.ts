@@ -10,6 +10,8 @@ export type Target = {
   readonly port: number;
   /** The Host header: name, and the port where it is not the scheme's own. */
   readonly host: string;
+  /** Scheme and host: what a connection can be kept for. */
+  readonly origin: string;
   /** Path and query as they go on the request line. */
   readonly path: string;
   readonly isLiteral: boolean;
@@ -90,6 +92,7 @@ function toTarget(url: URL): Target {
     hostname,
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
     host: url.host,
+    origin: url.origin,
     path: plainPath(url.pathname) + url.search,
     isLiteral: isIP(hostname) !== 0,
   };
