@@ -8,7 +8,7 @@ export type KeyPair = { readonly key: string; readonly cert: string };
 /** An authority of the tests' own, with what it signed. */
 export type Certificates = {
   readonly authority: string;
-  /** For `receiver.test`, `localhost` and 127.0.0.1. */
+  /** For the names asked for. */
   readonly good: KeyPair;
   readonly wrongName: KeyPair;
   readonly selfSigned: KeyPair;
@@ -16,7 +16,9 @@ export type Certificates = {
 };
 
 /** Made anew by openssl for each run, so that nothing expires and no key lies in the repository. */
-export function makeCertificates(): Certificates {
+export function makeCertificates(
+  names: string = 'DNS:receiver.test,DNS:localhost,IP:127.0.0.1',
+): Certificates {
   const folder = mkdtempSync(join(tmpdir(), 'schoolbell-certificates-'));
   try {
     const authority = selfSign(folder, 'authority');
@@ -24,7 +26,7 @@ export function makeCertificates(): Certificates {
       signed({ folder, name, names, validity: days });
     return {
       authority: authority.cert,
-      good: sign('good', 'DNS:receiver.test,DNS:localhost,IP:127.0.0.1'),
+      good: sign('good', names),
       wrongName: sign('wrong', 'DNS:other.test'),
       expired: sign('expired', 'DNS:receiver.test,IP:127.0.0.1', ['-days', '-1']),
       selfSigned: selfSign(folder, 'self'),
