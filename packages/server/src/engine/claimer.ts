@@ -17,7 +17,7 @@ export type ClaimerOptions = {
   readonly budget: () => number;
   /** Takes what was claimed; called once for each lane that was asked for. */
   readonly onClaimed: (lane: Lane, deliveries: readonly Delivery[]) => void;
-  /** Called when a lane's time has come for another reason than due deliveries. */
+  /** Called when a lane's time has come; earlier appointments swallow later ones, so it looks for the next. */
   readonly onWake: (lane: Lane) => void;
 };
 
@@ -46,7 +46,7 @@ export class Claimer {
     else if (lane.nextDueAt !== Infinity) this.wakeAt(lane, lane.nextDueAt);
   }
 
-  /** Looks at a lane at the given time; an earlier appointment stands as well. */
+  /** Looks at a lane at the given time, or earlier where that is arranged already. */
   wakeAt(lane: Lane, at: number): void {
     if (at >= lane.wakeAt) return;
     lane.wakeAt = at;
@@ -149,7 +149,6 @@ export class Claimer {
       if (lane === undefined) break;
       if (lane.wakeAt <= now) lane.wakeAt = Infinity;
       this.#options.onWake(lane);
-      this.consider(lane);
     }
     this.#setTimer();
   }

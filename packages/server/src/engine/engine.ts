@@ -60,7 +60,7 @@ export class Engine {
       now,
       budget: () => this.#budget(),
       onClaimed: (lane, deliveries) => this.#onClaimed(lane, deliveries),
-      onWake: (lane) => this.#dispatcher.consider(lane),
+      onWake: (lane) => this.#attend(lane),
     });
     this.#mover = new Mover({ store, now, onResumed: (ref) => this.wake(ref) });
     this.#acceptor = new Acceptor({
@@ -117,7 +117,7 @@ export class Engine {
     if (registration === undefined) return;
     const lane = this.#lane(registration);
     lane.noteDue(this.#options.clock.now());
-    this.#claimer.consider(lane);
+    this.#attend(lane);
   }
 
   /** True while an attempt of this delivery is under way. */
@@ -170,6 +170,23 @@ export class Engine {
     return lane;
   }
 
+  /** Whatever the lane can do now it does, and it is looked at again when its breaker lets a probe through. */
+  #attend(lane: Lane): void {
+    const probeAt = openUntil(lane.breaker);
+    if (probeAt !== null && probeAt > this.#options.clock.now())
+      this.#claimer.wakeAt(lane, probeAt);
+    this.#dispatcher.consider(lane);
+    this.#claimer.consider(lane);
+  }
+
+  /** The lane of a registration to which deliveries may be sent; made where there is none. */
+  #activeLane(ref: RegistrationRef): Lane | undefined {
+    const registration = this.#registrations.get(registrationKey(ref));
+    return registration !== undefined && isActive(registration)
+      ? this.#lane(registration)
+      : undefined;
+  }
+
   #removeLane(key: string): void {
     const lane = this.#lanes.get(key);
     if (lane !== undefined) this.#empty(lane);
@@ -197,9 +214,9 @@ export class Engine {
   }
 
   #onCommitted(registration: Registration, delivery: Delivery, leased: boolean): void {
-    const lane = this.#lanes.get(registrationKey(registration));
     if (leased) this.#onDropped(registration, delivery);
-    if (lane === undefined || !isActive(lane.registration)) return;
+    const lane = this.#activeLane(registration);
+    if (lane === undefined) return;
     if (leased) {
       this.#enqueue(lane, delivery);
       this.#dispatcher.consider(lane);
@@ -257,18 +274,20 @@ export class Engine {
     void this.#settle({ tenant: lane.tenant, deliveryId: delivery.id, attempt, next }, lane);
     if (registration !== undefined && judge(attempt.outcome) === 'gone')
       this.#options.onGone(registration);
-    const probeAt = openUntil(lane.breaker);
-    if (probeAt !== null) this.#claimer.wakeAt(lane, probeAt);
-    this.#claimer.consider(lane);
+    this.#attend(lane);
   };
 
-  async #settle(settlement: Settlement, lane: Lane): Promise<void> {
+  async #settle(settlement: Settlement, ref: RegistrationRef): Promise<void> {
     await this.#settler.settle(settlement);
-    this.#sending.delete(settlement.deliveryId);
-    if (settlement.next.state === 'pending') {
-      lane.noteDue(settlement.next.dueAt);
+    const { deliveryId, next } = settlement;
+    this.#sending.delete(deliveryId);
+    const lane = this.#activeLane(ref);
+    if (lane !== undefined && next.state === 'pending') {
+      lane.noteDue(next.dueAt);
       this.#claimer.consider(lane);
     }
+    // It was active again before this was written, so nothing else would look for it.
+    if (lane !== undefined && next.state === 'held') this.align(ref);
     if (!this.#settler.isFull) this.#dispatcher.pump();
   }
 
