@@ -33,7 +33,7 @@ function row(
 }
 
 /** Writes as fast as the other side reads, until it goes. */
-function flood(socket: Socket, bytes: string | Buffer): void {
+export function flood(socket: Socket, bytes: string | Buffer): void {
   const write = (): void => {
     while (!socket.destroyed && socket.write(bytes)) continue;
   };

@@ -3,8 +3,13 @@ import { after, before, describe, test } from 'node:test';
 import type { Outcome } from '../../packages/server/src/core/outcome.ts';
 import type { Egress } from '../../packages/server/src/egress/port.ts';
 import { brief, openEgress, post } from '../../packages/server/src/egress/testing/open-egress.ts';
-import { answers, plain, rawServer } from '../../packages/server/src/egress/testing/raw-server.ts';
-import { type Row, ROWS } from './receivers-rows.ts';
+import {
+  answers,
+  closeServers,
+  plain,
+  rawServer,
+} from '../../packages/server/src/egress/testing/raw-server.ts';
+import { flood, type Row, ROWS } from './receivers-rows.ts';
 
 const DEADLINE_MS = 1500;
 const AT_ONCE = 12;
@@ -13,7 +18,7 @@ let egress: Egress;
 before(() => {
   egress = openEgress({ requestTimeoutMs: DEADLINE_MS });
 });
-after(() => egress.close());
+after(() => Promise.all([egress.close(), closeServers()]));
 
 describe('an attempt at a hostile receiver', { concurrency: 32 }, () => {
   for (const row of ROWS) {
@@ -62,4 +67,20 @@ test('a good receiver is served while a hundred bad ones are being waited for', 
   assert.ok(performance.now() - startedAt < 1000);
   assert.deepEqual(new Set((await Promise.all(waiting)).map(brief)), new Set(['timeout']));
   await Promise.all([silent.close(), good.close()]);
+});
+
+test('what the parser throws away is not read for ever', async () => {
+  let written = 0;
+  const server = await rawServer(
+    answers('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;', (socket) => {
+      socket.on('close', () => (written = socket.bytesWritten));
+      flood(socket, 'a'.repeat(4096));
+    }),
+  );
+  const outcome = await egress.send(
+    post(`http://127.0.0.1:${server.port}/`, { pool: 'thrown away' }),
+  );
+  await server.close();
+  assert.equal(brief(outcome), '200 truncated');
+  assert.ok(written < 32 * 1024 * 1024, `${written} bytes`);
 });

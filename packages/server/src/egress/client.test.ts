@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { after, before, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import type { Egress } from './port.ts';
 import { brief, openEgress, post } from './testing/open-egress.ts';
-import { answers, onRequest, plain, rawServer } from './testing/raw-server.ts';
+import { answers, closeServers, onRequest, plain, rawServer } from './testing/raw-server.ts';
 
 let egress: Egress;
 before(() => {
   egress = openEgress();
 });
-after(() => egress.close());
+after(() => Promise.all([egress.close(), closeServers()]));
 
 /** Lets sockets rest and be read: the turns that a used connection waits, and some more. */
 async function turns(count = 5): Promise<void> {
@@ -125,6 +126,19 @@ async function poison(
   egress.forget(pool);
   await server.close();
 }
+
+test('never takes an unasked answer that came while the event loop stood still', async (t) => {
+  const worker = new Worker(new URL('testing/poisoner.ts', import.meta.url));
+  t.after(() => worker.terminate());
+  const [port] = (await once(worker, 'message')) as [number];
+  for (let round = 0; round < 10; round += 1) {
+    const request = post(`http://127.0.0.1:${port}/`, { pool: `stalled ${round}` });
+    assert.equal(brief(await egress.send(request)), '200');
+    stall(20);
+    const second = await egress.send(request);
+    assert.ok(second.kind === 'response' && second.response.body !== 'unasked', `round ${round}`);
+  }
+});
 
 test('does not take a 408 on an idle connection for an answer', async () => {
   let peer: Socket | undefined;

@@ -5,7 +5,14 @@ import type { Outcome } from '../core/outcome.ts';
 import type { Egress } from './port.ts';
 import { type Certificates, makeCertificates } from './testing/certificates.ts';
 import { brief, openEgress, post } from './testing/open-egress.ts';
-import { answers, type Behaviour, onRequest, plain, rawServer } from './testing/raw-server.ts';
+import {
+  answers,
+  closeServers,
+  type Behaviour,
+  onRequest,
+  plain,
+  rawServer,
+} from './testing/raw-server.ts';
 
 let certificates: Certificates;
 let egress: Egress;
@@ -18,7 +25,7 @@ before(() => {
     resolve: () => Promise.resolve(['127.0.0.1']),
   });
 });
-after(() => egress.close());
+after(() => Promise.all([egress.close(), closeServers()]));
 
 /** What comes of one request to a server of this kind. */
 async function sendTo(

@@ -13,6 +13,13 @@ export type RawServer = {
   readonly close: () => Promise<void>;
 };
 
+const running = new Set<RawServer>();
+
+/** Closes what a failed test left open, so that the run ends. */
+export async function closeServers(): Promise<void> {
+  await Promise.all([...running].map((server) => server.close()));
+}
+
 /** A server on 127.0.0.1 that speaks no protocol by itself, so that it can break any. */
 export function rawServer(behave: Behaviour, tls?: TlsOptions): Promise<RawServer> {
   return listen(tls === undefined ? createServer(behave) : createTlsServer(tls, behave));
@@ -30,16 +37,19 @@ async function listen(server: Server): Promise<RawServer> {
   server.on('secureConnection', (socket: Socket) => socket.on('error', () => undefined));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return {
+  const handle: RawServer = {
     port: portOf(server),
     accepted: () => accepted,
     open: () => sockets.size,
     close: async () => {
+      running.delete(handle);
       server.close();
       for (const socket of sockets) socket.destroy();
       if (sockets.size > 0) await once(server, 'close');
     },
   };
+  running.add(handle);
+  return handle;
 }
 
 function portOf(server: Server): number {
