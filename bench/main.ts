@@ -1,10 +1,11 @@
-import { type ChildProcess, execFile, fork, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, fork } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
+import { endProcess, type ServerProcess, startServerProcess } from '../tools/server-process.ts';
 import type { Load, LoadResult } from './load.ts';
 
 const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
@@ -117,47 +118,20 @@ function answerOf<T>(child: ChildProcess): Promise<T> {
   });
 }
 
-type Server = { readonly url: string; readonly key: string; readonly process: ChildProcess };
-
-async function startServer(folder: string): Promise<Server> {
-  const flags = [
-    'serve',
-    '--data',
-    folder,
-    '--port',
-    '0',
-    '--allow-networks',
-    '127.0.0.0/8',
-    '--log-level',
-    'info',
-  ];
-  const profile =
+function startServer(folder: string): Promise<ServerProcess> {
+  const nodeFlags =
     options.cpuProf === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.cpuProf}`];
-  const child = spawn(
-    process.execPath,
-    [...profile, file('../packages/server/src/cli/main.ts'), ...flags],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  const url = await new Promise<string>((resolve, reject) => {
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      const ready = /"url":"([^"]+)"/.exec(output)?.[1];
-      if (ready !== undefined) resolve(ready);
-    });
-    child.once('exit', () => reject(new Error(`the server did not start: ${output}`)));
-  });
-  return { url, key: readFileSync(join(folder, 'admin.key'), 'utf8').trim(), process: child };
+  return startServerProcess({ dataDir: folder, port: 0, nodeFlags });
 }
 
 async function call<T>(
-  server: Server,
+  server: ServerProcess,
   path: string,
   body: unknown,
   tenant = 'default',
 ): Promise<T> {
   const headers = {
-    authorization: `Bearer ${server.key}`,
+    authorization: `Bearer ${server.adminKey}`,
     'content-type': 'application/json',
     'schoolbell-tenant': tenant,
   };
@@ -172,7 +146,7 @@ async function call<T>(
 }
 
 /** Tenants with their registrations; a publish key for each. */
-async function prepare(server: Server, each: Case, port: number): Promise<string[]> {
+async function prepare(server: ServerProcess, each: Case, port: number): Promise<string[]> {
   const keys: string[] = [];
   for (let tenant = 0; tenant < each.tenants; tenant += 1) {
     const Id = `bench${tenant}`;
@@ -238,8 +212,7 @@ async function measure(each: Case, raw: number): Promise<Result> {
     };
   } finally {
     receiver.stop();
-    server.process.kill('SIGTERM');
-    await new Promise((resolve) => server.process.once('exit', resolve));
+    await endProcess(server.process);
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -275,12 +248,12 @@ async function measureRaw(): Promise<number> {
 }
 
 /** User and system time, all threads, from /proc in clock ticks of 10 ms. */
-function cpuSeconds({ process: { pid } }: Server): number {
+function cpuSeconds({ process: { pid } }: ServerProcess): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-function rssMb({ process: { pid } }: Server): number {
+function rssMb({ process: { pid } }: ServerProcess): number {
   return (
     Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
   );

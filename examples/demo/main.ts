@@ -5,14 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { SchoolbellClient } from '../../packages/sdk/src/index.ts';
-import {
-  end,
-  type Receipts,
-  type Receiver,
-  type Server,
-  startReceiver,
-  startServer,
-} from './processes.ts';
+import { endProcess, type ServerProcess, startServerProcess } from '../../tools/server-process.ts';
+import { type Receipts, type Receiver, startReceiver } from './receiver-process.ts';
 import { isPerfect, type Outcome, reportText, weekChart } from './report.ts';
 import { readTermData, type TermEvent, termEvents } from './term.ts';
 
@@ -72,7 +66,7 @@ class Ledger {
 
 async function run(
   folder: string,
-  started: { server?: Server; receiver?: Receiver },
+  started: { server?: ServerProcess; receiver?: Receiver },
 ): Promise<boolean> {
   const events = termEvents(readTermData(options.data), options.presentation);
   if (events.length === 0)
@@ -81,7 +75,7 @@ async function run(
   const log = join(folder, 'refused.txt');
   const ledger = new Ledger();
 
-  started.server = await startServer(join(folder, 'data'));
+  started.server = await startServerProcess({ dataDir: join(folder, 'data'), port: 0 });
   started.receiver = await startReceiver({ secret, log }, (receipts) => ledger.receive(receipts));
   const { url, adminKey } = started.server;
   const client = new SchoolbellClient({ baseUrl: url, key: adminKey });
@@ -193,9 +187,9 @@ function say(text: string): void {
 
 async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'schoolbell-demo-'));
-  const started: { server?: Server; receiver?: Receiver } = {};
+  const started: { server?: ServerProcess; receiver?: Receiver } = {};
   const clean = async (): Promise<void> => {
-    await Promise.all([end(started.server?.process), end(started.receiver?.process)]);
+    await Promise.all([endProcess(started.server?.process), endProcess(started.receiver?.process)]);
     rmSync(folder, { recursive: true, force: true });
   };
   process.once('SIGINT', () => void clean());

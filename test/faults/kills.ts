@@ -1,9 +1,10 @@
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { endProcess, type ServerProcess, startServerProcess } from '../../tools/server-process.ts';
 import type { Receipt } from './recorder.ts';
 
 export type KillOptions = {
@@ -26,7 +27,6 @@ export type KillReport = {
   readonly seconds: number;
 };
 
-const SERVER = fileURLToPath(new URL('../../packages/server/src/cli/main.ts', import.meta.url));
 /** Node-wide requests in flight: at most these are repeated after a kill. */
 const MAX_IN_FLIGHT = 64;
 const DRAIN_MS = 60_000;
@@ -60,9 +60,7 @@ class Run {
   readonly #hashes = new Map<number, string>();
   readonly #ids = new Map<number, string>();
   #recorder: ChildProcess | undefined;
-  #server: ChildProcess | undefined;
-  #url = '';
-  #key = '';
+  #server: ServerProcess | undefined;
   #port = 0;
   #next = 0;
   #publishing = true;
@@ -86,7 +84,7 @@ class Run {
 
   async clean(): Promise<void> {
     this.#publishing = false;
-    await ended(this.#server, 'SIGKILL');
+    await endProcess(this.#server?.process, 'SIGKILL');
     if (this.#recorder?.connected === true) this.#recorder.disconnect();
     rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -108,35 +106,17 @@ class Run {
   /** On the same port each time, as behind a supervisor. */
   async #startServer(): Promise<void> {
     const flags = [
-      'serve',
-      '--data',
-      join(this.#folder, 'data'),
-      '--port',
-      String(this.#port),
-      '--allow-networks',
-      '127.0.0.0/8',
       '--retry-schedule',
       `0s,${'100ms,'.repeat(40)}1s`,
       '--max-in-flight',
       String(MAX_IN_FLIGHT),
     ];
-    const child = spawn(process.execPath, [SERVER, ...flags], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+    this.#server = await startServerProcess({
+      dataDir: join(this.#folder, 'data'),
+      port: this.#port,
+      flags,
     });
-    this.#server = child;
-    this.#url = await new Promise<string>((resolve, reject) => {
-      let output = '';
-      const read = (chunk: Buffer): void => {
-        output += chunk.toString();
-        const ready = /"url":"([^"]+)"/.exec(output)?.[1];
-        if (ready !== undefined) resolve(ready);
-      };
-      child.stdout.on('data', read);
-      child.stderr.on('data', read);
-      child.once('exit', () => reject(new Error(`the server ended: ${output}`)));
-    });
-    this.#port = Number(new URL(this.#url).port);
-    this.#key = readFileSync(join(this.#folder, 'data', 'admin.key'), 'utf8').trim();
+    this.#port = Number(new URL(this.#server.url).port);
   }
 
   async #register(port: number, n: number): Promise<void> {
@@ -148,11 +128,11 @@ class Run {
   }
 
   #call(path: string, body: string, headers: Record<string, string> = {}): Promise<Response> {
-    return fetch(this.#url + path, {
+    return fetch(`${this.#server?.url}${path}`, {
       method: 'POST',
       body,
       headers: {
-        authorization: `Bearer ${this.#key}`,
+        authorization: `Bearer ${this.#server?.adminKey}`,
         'content-type': 'application/json',
         ...headers,
       },
@@ -186,7 +166,7 @@ class Run {
     const random = randomFrom(this.#options.seed);
     for (let kill = 1; kill <= this.#options.kills; kill += 1) {
       await new Promise((resolve) => setTimeout(resolve, 300 + random() * 700));
-      await ended(this.#server, this.#options.signal);
+      await endProcess(this.#server?.process, this.#options.signal);
       await this.#startServer();
       this.#options.onProgress(
         `${kill} of ${this.#options.kills} ${this.#options.signal}, ${this.#hashes.size} acknowledged, ${this.#receipts.length} received`,
@@ -198,7 +178,7 @@ class Run {
   async #drain(): Promise<void> {
     const until = performance.now() + DRAIN_MS;
     while (performance.now() < until) {
-      const metrics = await (await fetch(`${this.#url}/metrics`)).text();
+      const metrics = await (await fetch(`${this.#server?.url}/metrics`)).text();
       if (/schoolbell_deliveries_waiting\{state="pending"\} 0\b/.test(metrics)) return;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
@@ -245,15 +225,4 @@ class Run {
       seconds,
     };
   }
-}
-
-async function ended(
-  child: ChildProcess | undefined,
-  signal: 'SIGKILL' | 'SIGTERM',
-): Promise<void> {
-  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  await new Promise((resolve) => {
-    child.once('exit', resolve);
-    child.kill(signal);
-  });
 }
