@@ -40,7 +40,13 @@ const METADATA = ranges([
   '192.0.0.192/32',
   'fd00:ec2::/32',
   'fd20:ce::/32',
+  'fd00:c1::a9fe:a9fe/128',
+  'fe80::a9fe:a9fe/128',
 ]);
+
+/** Networks whose addresses carry an IPv4 address in their last four bytes. */
+const LAST_FOUR_BYTES = ranges(['64:ff9b::/96', '::ffff:0:0:0/96']);
+const SIX_TO_FOUR = ranges(['2002::/16']);
 
 /** Undefined for an address of the public internet, else the rule that refuses it. */
 export function refuseAddress(text: string): AddressRule | undefined {
@@ -68,6 +74,16 @@ export function unmapped(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipad
   return address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress()
     ? address.toIPv4Address()
     : address;
+}
+
+/**
+ * The IPv4 address that a translator or a tunnel would carry a packet on to: NAT64, SIIT or 6to4.
+ */
+export function embeddedIpv4(address: ipaddr.IPv4 | ipaddr.IPv6): string | undefined {
+  if (address instanceof ipaddr.IPv4) return undefined;
+  const bytes = address.toByteArray();
+  if (inAny(address, LAST_FOUR_BYTES)) return bytes.slice(12).join('.');
+  return inAny(address, SIX_TO_FOUR) ? bytes.slice(2, 6).join('.') : undefined;
 }
 
 /** True when the address lies in the network. */

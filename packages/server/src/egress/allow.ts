@@ -1,5 +1,12 @@
 import ipaddr from 'ipaddr.js';
-import { inNetwork, isMetadata, parseAddress, refuseAddress, unmapped } from './address.ts';
+import {
+  embeddedIpv4,
+  inNetwork,
+  isMetadata,
+  parseAddress,
+  refuseAddress,
+  unmapped,
+} from './address.ts';
 
 /** What an operator lets registrations point at besides the public internet. */
 export type Allow = {
@@ -21,12 +28,9 @@ export function parseAllow(entries: readonly string[], metadata: boolean): Allow
   for (const entry of entries) {
     const { place, port } = splitPort(entry);
     const range = parseRange(place);
-    if (range !== undefined) networks.push({ range, port });
-    else if (
-      /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i.test(place)
-    ) {
-      names.push({ name: place.toLowerCase(), port });
-    } else {
+    if (range !== undefined && isPort(port)) networks.push({ range, port });
+    else if (isName(place) && isPort(port)) names.push({ name: place.toLowerCase(), port });
+    else {
       throw new RangeError(
         `'${entry}' is not a network (10.0.0.0/8), an address or a host name, with or without :port.`,
       );
@@ -50,7 +54,17 @@ export function allowsAddress(
 ): boolean {
   if (refuseAddress(target.address) === undefined) return true;
   if (isMetadata(target.address) && !allow.metadata) return false;
-  return target.byName || inAllowedNetwork(allow, target.address, target.port);
+  return (
+    (target.byName || inAllowedNetwork(allow, target.address, target.port)) &&
+    allowsEmbedded(allow, target)
+  );
+}
+
+/** An operator's NAT64 prefix is no way around the rules for what lies behind it. */
+function allowsEmbedded(allow: Allow, target: Parameters<typeof allowsAddress>[1]): boolean {
+  const address = parseAddress(target.address);
+  const embedded = address === undefined ? undefined : embeddedIpv4(address);
+  return embedded === undefined || allowsAddress(allow, { ...target, address: embedded });
 }
 
 /** True when an operator's network holds the address at this port. */
@@ -60,6 +74,18 @@ export function inAllowedNetwork(allow: Allow, text: string, port: number): bool
   const plain = unmapped(address);
   return allow.networks.some(
     (entry) => (entry.port === null || entry.port === port) && inNetwork(plain, entry.range),
+  );
+}
+
+function isPort(port: number | null): boolean {
+  return port === null || (port > 0 && port < 65_536);
+}
+
+/** A name's last label is never a number: that is an address written wrong. */
+function isName(place: string): boolean {
+  return (
+    /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i.test(place) &&
+    !/(^|\.)\d+$/.test(place)
   );
 }
 

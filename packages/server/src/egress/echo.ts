@@ -53,8 +53,16 @@ function judgeEcho(outcome: Outcome, token: string): EchoResult {
   if (outcome.kind !== 'response') return failed(noAnswer(outcome));
   if (outcome.status < 200 || outcome.status > 299) return failed(statusName(outcome.status));
   const { body, truncated } = outcome.response;
-  const matches = !truncated && body.replace(/^\ufeff/, '') === token;
+  const matches = !truncated && (body.replace(/^\ufeff/, '') === token || isWide(body, token));
   return matches ? { ok: true } : { ok: false, text: NOT_RETURNED };
+}
+
+/** The token in UTF-16, of either order and with or without its mark, as it looks when read as UTF-8. */
+function isWide(body: string, token: string): boolean {
+  const unmarked = body.replace(/^\ufffd\ufffd/, '');
+  const little = Array.from(token, (letter) => `${letter}\u0000`).join('');
+  const big = Array.from(token, (letter) => `\u0000${letter}`).join('');
+  return unmarked === little || unmarked === big;
 }
 
 function failed(reason: string): EchoResult {

@@ -5,6 +5,12 @@ export type Resolve = (hostname: string) => Promise<readonly string[]>;
 
 /** All addresses of an answer are judged; no more than this are dialled. */
 export const MAX_ADDRESSES = 8;
+/** The system's servers and two seconds a try, where not said. */
+export type ResolverOptions = {
+  readonly servers?: readonly string[];
+  readonly timeoutMs?: number;
+};
+
 const QUERY_TIMEOUT_MS = 2000;
 const TRIES = 2;
 
@@ -13,8 +19,9 @@ const TRIES = 2;
  * names are fully qualified, so that no search list applies. `/etc/hosts` is not read but for
  * `localhost`, which is the loopback by rule.
  */
-export function createResolver(): Resolve {
-  const resolver = new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: TRIES });
+export function createResolver(options: ResolverOptions = {}): Resolve {
+  const resolver = new Resolver({ timeout: options.timeoutMs ?? QUERY_TIMEOUT_MS, tries: TRIES });
+  if (options.servers !== undefined) resolver.setServers(options.servers);
   return async (hostname) => {
     const name = hostname.replace(/\.$/, '');
     if (name === 'localhost' || name.endsWith('.localhost')) return ['127.0.0.1', '::1'];

@@ -171,7 +171,16 @@ test('an operator opens networks, addresses and names, each with or without a po
   assert.ok(isTaken('https://[fd00::1]/'));
   assert.ok(allowsAddress(allow, { address: '127.0.0.1', port: 80, byName: true }));
   assert.ok(!allowsAddress(allow, { address: '169.254.169.254', port: 80, byName: true }));
-  for (const entry of ['10.0.0.0/33', 'a b', '', 'http://x', '10.0.0/8'])
+  for (const entry of [
+    '10.0.0.0/33',
+    'a b',
+    '',
+    'http://x',
+    '10.0.0/8',
+    '300.1.1.1',
+    'a.example:70000',
+    '10.0.0.1:0',
+  ])
     assert.throws(() => parseAllow([entry], false), RangeError, entry);
 });
 
@@ -179,6 +188,18 @@ test('metadata addresses need an option of their own', () => {
   const networks = ['169.254.0.0/16'];
   assert.equal(checkUri('http://169.254.169.254/', parseAllow(networks, false)).ok, false);
   assert.equal(checkUri('http://169.254.169.254/', parseAllow(networks, true)).ok, true);
+});
+
+test('an opened NAT64 prefix leads only to what is open behind it', () => {
+  const open = (
+    address: string,
+    allow = parseAllow(['64:ff9b::/96', '10.1.0.0/16'], false),
+  ): boolean => allowsAddress(allow, { address, port: 443, byName: false });
+  assert.ok(open('64:ff9b::1.1.1.1'));
+  assert.ok(open('64:ff9b::10.1.0.1'));
+  assert.ok(!open('64:ff9b::10.2.0.1'));
+  assert.ok(!open('64:ff9b::169.254.169.254'));
+  assert.ok(!open('64:ff9b::1.1.1.1', ALLOW_NOTHING));
 });
 
 test('noecho is a parameter by that name, however it is written', () => {

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { createResolver } from './resolver.ts';
+
+test('knows localhost by rule', async () => {
+  assert.deepEqual(await createResolver()('localhost'), ['127.0.0.1', '::1']);
+  assert.deepEqual(await createResolver()('localhost.'), ['127.0.0.1', '::1']);
+});
+
+test('asks for the very name, A and AAAA, and gives up by itself where nobody answers', async () => {
+  const silent = createSocket('udp4');
+  const asked: string[] = [];
+  silent.on('message', (query) => asked.push(nameIn(query)));
+  silent.bind(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const resolve = createResolver({
+    servers: [`127.0.0.1:${silent.address().port}`],
+    timeoutMs: 50,
+  });
+  await assert.rejects(resolve('receiver.test'), { code: 'ETIMEOUT' });
+  silent.close();
+  assert.deepEqual(new Set(asked), new Set(['receiver.test']));
+  assert.equal(asked.length, 4);
+});
+
+/** The name in the question of a DNS message. */
+function nameIn(message: Buffer): string {
+  const labels: string[] = [];
+  for (let at = 12, length = message[at] ?? 0; length > 0; length = message[at] ?? 0) {
+    labels.push(message.toString('latin1', at + 1, at + 1 + length));
+    at += length + 1;
+  }
+  return labels.join('.');
+}
