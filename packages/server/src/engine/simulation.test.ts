@@ -283,7 +283,7 @@ class Simulation {
   /** Everything mends and time goes by: whatever can end must end. */
   async #calmDown(): Promise<void> {
     this.#broken.clear();
-    for (const registration of [...this.#registrations.values()])
+    for (const registration of this.#registrations.values())
       this.#change({ ...registration, isPaused: false, switchedOff: null });
     for (let round = 0; round < 3000; round += 1) {
       while (this.#network.flights.length > 0) this.#network.answer(0, status(200));
