@@ -355,6 +355,13 @@ test('reports a failed look-up, an empty one, and one that never ends', async ()
   await failing.close();
 });
 
+test('waits for a look-up no longer than for a connection', async () => {
+  const silent = openEgress({ connectTimeoutMs: 100, resolve: () => new Promise(() => undefined) });
+  const outcome = await silent.send(post('http://silent.example.com/'));
+  assert.deepEqual(outcome, { kind: 'dns_error', host: 'silent.example.com', code: 'ETIMEOUT' });
+  await silent.close();
+});
+
 test('reports a closed port', async () => {
   const server = await rawServer(() => undefined);
   await server.close();

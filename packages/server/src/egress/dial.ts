@@ -9,7 +9,7 @@ import type { Target } from './uri.ts';
 export type DialOptions = {
   readonly allow: Allow;
   readonly resolve: Resolve;
-  /** For TCP and TLS together. */
+  /** For TCP and TLS together, and before that once for the look-up. */
   readonly connectTimeoutMs: number;
   /** Certificate authorities trusted besides the usual ones, PEM. */
   readonly extraCa: readonly string[];
@@ -48,7 +48,7 @@ export async function dial(target: Target, options: DialOptions): Promise<Socket
 }
 
 async function vettedAddresses(target: Target, options: DialOptions): Promise<readonly string[]> {
-  const addresses = target.isLiteral ? [target.hostname] : await lookUp(target, options.resolve);
+  const addresses = target.isLiteral ? [target.hostname] : await lookUp(target, options);
   const byName = !target.isLiteral && allowsName(options.allow, target.hostname, target.port);
   for (const address of addresses) {
     if (!allowsAddress(options.allow, { address, port: target.port, byName })) {
@@ -60,14 +60,29 @@ async function vettedAddresses(target: Target, options: DialOptions): Promise<re
   return addresses.slice(0, MAX_ADDRESSES);
 }
 
-async function lookUp(target: Target, resolve: Resolve): Promise<readonly string[]> {
+async function lookUp(
+  target: Target,
+  { resolve, connectTimeoutMs }: DialOptions,
+): Promise<readonly string[]> {
   try {
-    const addresses = await resolve(target.hostname);
+    const addresses = await within(connectTimeoutMs, resolve(target.hostname));
     if (addresses.length > 0) return addresses;
   } catch (error) {
     throw new Failure({ kind: 'dns_error', host: target.hostname, code: codeOf(error) });
   }
   throw new Failure({ kind: 'dns_error', host: target.hostname, code: 'ENODATA' });
+}
+
+/** A resolver with several silent servers may take longer than anyone should wait. */
+async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const error = Object.assign(new Error('no answer in time'), { code: 'ETIMEOUT' });
+  const timer = setTimeout(() => late.reject(error), timeoutMs);
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function tcpOptions(target: Target, addresses: readonly string[]): TcpNetConnectOpts {
