@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { randomFrom } from '../../tools/random.ts';
 import { endProcess, type ServerProcess, startServerProcess } from '../../tools/server-process.ts';
 import type { Receipt } from './recorder.ts';
 
@@ -30,17 +31,6 @@ export type KillReport = {
 /** Node-wide requests in flight: at most these are repeated after a kill. */
 const MAX_IN_FLIGHT = 64;
 const DRAIN_MS = 60_000;
-
-/** Numbers from 0 to 1 that a seed repeats (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 /** Ends a loaded server again and again, starts it again, and holds what arrived against what was acknowledged. */
 export async function runKills(options: KillOptions): Promise<KillReport> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
+import { randomFrom } from '../../../../tools/random.ts';
 import type { Id } from '../core/id.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Registration } from '../core/registration.ts';
@@ -14,17 +15,6 @@ const RUNS = 10;
 const MAX_IN_FLIGHT = 6;
 const LANE_CONCURRENCY = 3;
 const SCHEDULE = [0, 1000, 5000, 20_000];
-
-/** Numbers from 0 to 1 that a seed repeats (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 type Flight = { readonly request: OutboundRequest; readonly answer: (outcome: Outcome) => void };
 

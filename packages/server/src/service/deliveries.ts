@@ -2,9 +2,9 @@ import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { Id } from '../core/id.ts';
 import type { RegistrationRef } from '../core/registration.ts';
-import type { DeliveryQuery, DeliveryRow, Store } from '../store/port.ts';
-import { pageCursor, readCursor } from './cursor.ts';
-import type { Deliveries, DeliveryListQuery, Page } from './library.ts';
+import type { DeliveryRow, Store } from '../store/port.ts';
+import { readPage } from './page.ts';
+import type { Deliveries } from './library.ts';
 
 export type DeliveriesDeps = {
   readonly store: Pick<Store, 'deliveries' | 'delivery' | 'retry' | 'cancel'>;
@@ -20,7 +20,7 @@ export type DeliveriesDeps = {
 export function createDeliveries(deps: DeliveriesDeps): Deliveries {
   const { store, clock, engine } = deps;
   return {
-    list: (query) => list(deps, query),
+    list: (query) => readPage(query, (asked) => store.deliveries(asked)),
     get: (tenant, id) => store.delivery(tenant, id),
     retry: async (tenant, id) => {
       const found = await store.delivery(tenant, id);
@@ -52,19 +52,4 @@ function refuseWhileSending({ engine }: DeliveriesDeps, id: Id): void {
     'conflict',
     `The delivery ${id} is being sent at this moment. Try again in a few seconds.`,
   );
-}
-
-async function list(
-  { store }: DeliveriesDeps,
-  query: DeliveryListQuery,
-): Promise<Page<DeliveryRow>> {
-  const { cursor, limit, ...rest } = query;
-  const before = readCursor(cursor);
-  const asked: DeliveryQuery = {
-    ...rest,
-    ...(before === undefined ? {} : { before }),
-    limit: limit + 1,
-  };
-  const rows = await store.deliveries(asked);
-  return { items: rows.slice(0, limit), next: pageCursor(rows, limit) };
 }

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { AppError } from '../core/errors.ts';
 import type { Caller } from '../core/key.ts';
 import type { AcceptAnswer, AcceptRequest, EventToAccept } from '../engine/acceptor.ts';
-import type { EventQuery, EventRow, Store } from '../store/port.ts';
-import { pageCursor, readCursor } from './cursor.ts';
-import type { EventDraft, EventListQuery, Events, Page, PublishCall, Tenants } from './library.ts';
+import type { Store } from '../store/port.ts';
+import { readPage } from './page.ts';
+import type { EventDraft, Events, PublishCall, Tenants } from './library.ts';
 
 export type EventsDeps = {
   readonly store: Pick<Store, 'events' | 'event'>;
@@ -19,7 +19,7 @@ const ALL_TENANTS = '*';
 export function createEvents(deps: EventsDeps): Events {
   return {
     publish: (caller, call) => publish(deps, caller, call),
-    list: (query) => list(deps, query),
+    list: (query) => readPage(query, (asked) => deps.store.events(asked)),
     get: (tenant, id) => deps.store.event(tenant, id),
   };
 }
@@ -80,18 +80,6 @@ function tenantsOf(deps: EventsDeps, caller: Caller, asked: string | null): read
   if (asked === ALL_TENANTS) return deps.tenants.list().map((tenant) => tenant.id);
   if (deps.tenants.get(asked) !== undefined) return [asked];
   throw new AppError('not_found', `There is no tenant '${asked}'.`);
-}
-
-async function list(deps: EventsDeps, query: EventListQuery): Promise<Page<EventRow>> {
-  const { cursor, limit, ...rest } = query;
-  const before = readCursor(cursor);
-  const asked: EventQuery = {
-    ...rest,
-    ...(before === undefined ? {} : { before }),
-    limit: limit + 1,
-  };
-  const rows = await deps.store.events(asked);
-  return { items: rows.slice(0, limit), next: pageCursor(rows, limit) };
 }
 
 /** Tells whether a repeated key comes with the same event. */
