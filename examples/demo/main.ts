@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { SchoolbellClient } from '../../packages/sdk/src/index.ts';
 import { endProcess, type ServerProcess, startServerProcess } from '../../tools/server-process.ts';
 import { type Receipts, type Receiver, startReceiver } from './receiver-process.ts';
@@ -22,10 +22,11 @@ const options = new Command('demo')
   .description(
     'Replays a real term through Schoolbell to a receiver made with the SDK, and checks that every event arrives.',
   )
-  .option(
-    '--data <folder>',
-    'folder with the full dataset (studentRegistration, studentInfo, courses as CSV)',
-    HERE,
+  .addOption(
+    new Option(
+      '--data <folder>',
+      'folder with the full dataset (studentRegistration, studentInfo, courses as CSV)',
+    ).default(HERE, 'the extract in this repository'),
   )
   .option('--presentation <code>', 'which term: a code_presentation of the dataset', '2013J')
   .option('--keep', 'leave the server up afterwards')
