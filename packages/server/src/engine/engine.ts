@@ -16,7 +16,7 @@ import { Claimer } from './claimer.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Lane } from './lane.ts';
 import { Mover } from './mover.ts';
-import { nextState } from './next-state.ts';
+import { isHeldByPause, nextState } from './next-state.ts';
 import type { EngineOptions, RegistrationChange } from './options.ts';
 import { Settler } from './settler.ts';
 import { sendAttempt } from './sender.ts';
@@ -286,8 +286,8 @@ export class Engine {
       lane.noteDue(next.dueAt);
       this.#claimer.consider(lane);
     }
-    // It was active again before this was written, so nothing else would look for it.
-    if (lane !== undefined && next.state === 'held') this.align(ref);
+    // It went on before this was written, so nothing else would look for it.
+    if (lane !== undefined && isHeldByPause(next)) this.align(ref);
     if (!this.#settler.isFull) this.#dispatcher.pump();
   }
 

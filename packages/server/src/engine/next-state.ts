@@ -20,13 +20,20 @@ export type AttemptEnd = {
   readonly random: number;
 };
 
+const PAUSED = 'registration paused';
+
+/** True for what waits for its registration to go on, and not because the endpoint is gone. */
+export function isHeldByPause(next: NextState): boolean {
+  return next.state === 'held' && next.reason === PAUSED;
+}
+
 /** Where a delivery goes after an attempt; see `docs/state-machine.md`. */
 export function nextState(end: AttemptEnd): NextState {
   const verdict = judge(end.outcome);
   if (verdict === 'delivered') return { state: 'delivered', reason: null };
   if (end.registration === undefined) return { state: 'cancelled', reason: 'registration deleted' };
   if (verdict === 'gone') return { state: 'held', reason: 'endpoint gone' };
-  if (!isActive(end.registration)) return { state: 'held', reason: 'registration paused' };
+  if (!isActive(end.registration)) return { state: 'held', reason: PAUSED };
   return retryState(end);
 }
 
