@@ -345,25 +345,43 @@ export function storeContract(
 
   test('retention removes what ended before, and leaves what has not', async () => {
     const tenant = freshTenant();
-    const [ended, waiting] = [
-      event(tenant, [delivery('r1', { leased: true })], { acceptedAt: 1000 }),
-      event(tenant, [delivery('r1')], { acceptedAt: 1001 }),
-    ];
-    await accept(ended, waiting);
-    await store.settle([
-      {
-        ...settlement(tenant, ended.deliveries[0]?.id ?? '', DELIVERED),
-        attempt: {
-          ...settlement(tenant, ended.deliveries[0]?.id ?? '', DELIVERED).attempt,
-          startedAt: 2000,
-        },
-      },
-    ]);
-    while ((await store.prune(3000, 10)) === 10);
-    assert.equal(await store.event(tenant, ended.id), undefined);
-    assert.equal(await store.delivery(tenant, ended.deliveries[0]?.id ?? ''), undefined);
-    assert.notEqual(await store.event(tenant, waiting.id), undefined);
+    const old = { acceptedAt: 1000 };
+    const ended = event(tenant, [delivery('r1'), delivery('r1')], old);
+    const waiting = event(tenant, [delivery('r1'), delivery('r2', { state: 'held' })], old);
+    const unmatched = event(tenant, [], old);
+    const young = event(tenant, [delivery('r1')]);
+    await onEmptyStore(async (empty) => {
+      await empty.accept([{ events: [ended, waiting, unmatched, young], idempotency: null }]);
+      const [first = '', second = '', third = ''] = [ended, waiting].flatMap(({ deliveries }) =>
+        deliveries.map(({ id }) => id),
+      );
+      const settled = [first, second, third].map((id) =>
+        endedAt(settlement(tenant, id, DELIVERED)),
+      );
+      await empty.settle(settled);
+      assert.equal(await empty.prune(2000, 10), 0, 'nothing ended before');
+      while ((await empty.prune(3000, 1)) === 1);
+      const events = (await empty.events({ tenant, limit: 10 })).map(({ id }) => id);
+      assert.deepEqual(events, [young.id, waiting.id]);
+      const left = (await empty.deliveries({ tenant, limit: 10 })).map(({ id }) => id);
+      assert.deepEqual(left, [young.deliveries[0]?.id, waiting.deliveries[1]?.id]);
+      assert.equal(await empty.delivery(tenant, first), undefined);
+    });
   });
+
+  const endedAt = (one: Settlement): Settlement => ({
+    ...one,
+    attempt: { ...one.attempt, startedAt: 2000 },
+  });
+
+  const onEmptyStore = async (use: (empty: Store) => Promise<void>): Promise<void> => {
+    const empty = await open();
+    try {
+      await use(empty.store);
+    } finally {
+      await empty.done();
+    }
+  };
 
   const registration = (tenant: string, id: Id): Registration => ({
     id,
@@ -444,6 +462,54 @@ export function storeContract(
     assert.equal(await store.event(id, made.id), undefined);
     assert.deepEqual(await store.deliveries({ tenant: id, limit: 10 }), []);
     assert.equal(await store.renameTenant(id, 'x'), false);
+  });
+
+  test('a tenant with many deliveries goes whole, and no other one with it', async () => {
+    const [gone, stays] = [freshTenant(), freshTenant()];
+    for (const id of [gone, stays]) {
+      await store.insertTenant({ id, name: id, createdAt: NOW });
+      const idempotency = { tenant: id, key: 'k', hash: 'h', answer: 'a', at: NOW };
+      const events = Array.from({ length: 1200 }, () => event(id, [delivery('r1')]));
+      await store.accept([{ events, idempotency }]);
+    }
+    assert.equal(await store.deleteTenant(gone), true);
+    assert.equal(await store.deleteTenant(gone), false);
+    assert.deepEqual(await store.events({ tenant: gone, limit: 1 }), []);
+    assert.equal((await store.deliveries({ tenant: stays, limit: 2000 })).length, 1200);
+    const again = { tenant: gone, key: 'k', hash: 'other', answer: 'a', at: NOW };
+    assert.deepEqual(await store.accept([{ events: [], idempotency: again }]), [
+      { kind: 'accepted' },
+    ]);
+  });
+
+  test('what is settled after its tenant was removed leaves nothing behind', async () => {
+    const tenant = freshTenant();
+    await store.insertTenant({ id: tenant, name: 't', createdAt: NOW });
+    const made = event(tenant, [delivery('r1', { leased: true })]);
+    await accept(made);
+    await store.deleteTenant(tenant);
+    const id = made.deliveries[0]?.id ?? '';
+    assert.deepEqual(await store.settle([settlement(tenant, id, DELIVERED)]), [false]);
+    assert.equal(await store.delivery(tenant, id), undefined);
+  });
+
+  test('a search by event, registration and state together finds what meets all', async () => {
+    const tenant = freshTenant();
+    const one = event(tenant, [delivery('r1'), delivery('r2'), delivery('r2', { state: 'held' })]);
+    await accept(one, event(tenant, [delivery('r2', { state: 'held' })]));
+    const query = {
+      tenant,
+      eventId: one.id,
+      registrationId: 'r2',
+      state: 'held',
+      limit: 10,
+    } as const;
+    const found = await store.deliveries(query);
+    assert.deepEqual(
+      found.map(({ id }) => id),
+      [one.deliveries[2]?.id],
+    );
+    assert.deepEqual(await store.deliveries({ ...query, before: found[0]?.id ?? '' }), []);
   });
 
   test('settings are kept, and a check writes', async () => {

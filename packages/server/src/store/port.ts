@@ -187,7 +187,10 @@ export interface Store {
   /** False when the id is taken. */
   insertTenant(tenant: Tenant): Promise<boolean>;
   renameTenant(id: string, name: string): Promise<boolean>;
-  /** Removes the tenant and everything that is kept for it. */
+  /**
+   * Removes the tenant and everything that is kept for it, in steps: others' writes go on between
+   * them. The tenant itself goes last, so a deletion that was cut short can be asked for again.
+   */
   deleteTenant(id: string): Promise<boolean>;
 
   keys(): Promise<readonly ApiKey[]>;
@@ -206,7 +209,10 @@ export interface Store {
 
   /** Pending and held deliveries of all tenants. */
   counts(): Promise<{ readonly pending: number; readonly held: number }>;
-  /** Removes at most `limit` deliveries that ended before `before`, with attempts and events no delivery needs; how many deliveries went. */
+  /**
+   * Removes at most `limit` deliveries that ended before `before`, with their attempts and the old
+   * events that no delivery needs. Fewer than `limit` means it came to the end for now.
+   */
   prune(before: number, limit: number): Promise<number>;
   /** Forgets idempotency keys older than `before`. */
   pruneIdempotency(before: number): Promise<void>;

@@ -20,7 +20,11 @@ export class Channel {
     this.#worker.on('error', (error) =>
       this.#end(error instanceof Error ? error : new Error(String(error))),
     );
-    this.#worker.on('exit', () => this.#end(new Error('The thread of the store has ended.')));
+    this.#worker.on('exit', () =>
+      this.#end(
+        new AppError('unavailable', 'The thread of the store has ended. Start Schoolbell again.'),
+      ),
+    );
   }
 
   call<T>(method: string, ...args: readonly unknown[]): Promise<T> {

@@ -17,6 +17,9 @@ export type Answer =
 /** `sqliteCode`: SQLite's primary result code where it was SQLite that failed. */
 export type WorkerError = { readonly message: string; readonly sqliteCode: number | null };
 
+/** Part of a look-up: what was found so far, and the id below which to go on; null at the end. */
+export type Slice<Row> = { readonly rows: readonly Row[]; readonly next: string | null };
+
 /** The functions a worker offers, by name. */
 export type Methods = Readonly<Record<string, (...args: never[]) => unknown>>;
 

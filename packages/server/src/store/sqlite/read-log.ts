@@ -1,13 +1,23 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { DeliveryQuery, EventQuery } from '../port.ts';
-import type { Methods } from './protocol.ts';
-import { integer, stateCode, toAttempt, toDeliveryRow, toEventRow } from './rows.ts';
+import type { Methods, Slice } from './protocol.ts';
+import {
+  integer,
+  type Row,
+  stateCode,
+  text,
+  toAttempt,
+  toDeliveryRow,
+  toEventRow,
+} from './rows.ts';
 
 const DELIVERY_COLUMNS = `
 select d.tenant, d.id, d.event_id, d.registration_id, d.state, d.attempts,
-       d.due_at, d.ended_at, d.reason, d.picks, e.actions
-  from deliveries d
-  join events e
+       d.due_at, d.ended_at, d.reason, d.picks, e.actions`;
+
+/** The event of a delivery, looked up after it: `cross join` keeps SQLite from turning that round. */
+const THEIR_EVENTS = `
+ cross join events e
     on e.tenant = d.tenant
    and e.id = d.event_id`;
 
@@ -18,8 +28,23 @@ select a.*
  order by a.number`;
 
 const EVENT_COLUMNS = `
-select tenant, id, accepted_at, occurred_at, actions, payload
-  from events e`;
+select e.tenant, e.id, e.accepted_at, e.occurred_at, e.actions, e.payload`;
+
+const EVENTS = `
+  from events e indexed by events_by_id`;
+
+const ONE_EVENT = `${EVENT_COLUMNS}
+  from events e
+ where e.tenant = ?
+   and e.id = ?`;
+
+const ONE_DELIVERY = `${DELIVERY_COLUMNS}
+  from deliveries d${THEIR_EVENTS}
+ where d.tenant = ?
+   and d.id = ?`;
+
+/** Rows looked through in one go; a look-up that finds little goes on slice by slice. */
+const SLICE_ROWS = 20_000;
 
 const COUNTS = `
 select (select count(*) from deliveries where state = 0) as pending,
@@ -32,31 +57,31 @@ function idAt(ms: number): string {
 
 type Condition = readonly [sql: string, value: SQLInputValue];
 
+/** `range` is what the index of `from` finds; `filter` must look at each row of it. */
+type Search = {
+  readonly columns: string;
+  readonly from: string;
+  readonly joined: string;
+  readonly id: string;
+  readonly range: readonly Condition[];
+  readonly filter: readonly Condition[];
+  readonly limit: number;
+};
+
 /** What people look up. */
 export function logReads(database: DatabaseSync): Methods {
   return {
     deliveries: (query: DeliveryQuery) =>
-      select(database, DELIVERY_COLUMNS, deliveryConditions(query), query.limit).map(toDeliveryRow),
+      searchSlice(database, deliverySearch(query), toDeliveryRow),
     delivery: (tenant: string, id: string) => {
-      const [row] = select(
-        database,
-        DELIVERY_COLUMNS,
-        [
-          ['d.tenant = ?', tenant],
-          ['d.id = ?', id],
-        ],
-        1,
-      );
+      const row = database.prepare(ONE_DELIVERY).get(tenant, id);
       if (row === undefined) return undefined;
       const attempts = database.prepare(ATTEMPTS).all(id).map(toAttempt);
       return { row: toDeliveryRow(row), attempts };
     },
-    events: (query: EventQuery) =>
-      select(database, EVENT_COLUMNS, eventConditions(query), query.limit).map(toEventRow),
+    events: (query: EventQuery) => searchSlice(database, eventSearch(query), toEventRow),
     event: (tenant: string, id: string) => {
-      const row = database
-        .prepare(`${EVENT_COLUMNS} where e.tenant = ? and e.id = ?`)
-        .get(tenant, id);
+      const row = database.prepare(ONE_EVENT).get(tenant, id);
       return row === undefined ? undefined : toEventRow(row);
     },
     counts: () => {
@@ -66,43 +91,90 @@ export function logReads(database: DatabaseSync): Methods {
   };
 }
 
-function deliveryConditions(query: DeliveryQuery): Condition[] {
-  const conditions: Condition[] = [['d.tenant = ?', query.tenant]];
-  if (query.registrationId !== undefined)
-    conditions.push(['d.registration_id = ?', query.registrationId]);
-  if (query.eventId !== undefined) conditions.push(['d.event_id = ?', query.eventId]);
-  if (query.state !== undefined) conditions.push(['d.state = ?', stateCode(query.state)]);
-  return [...conditions, ...commonConditions(query, 'd.id')];
+function deliverySearch(query: DeliveryQuery): Search {
+  const { tenant, registrationId, eventId, state, limit } = query;
+  const range: Condition[] = [['d.tenant = ?', tenant]];
+  const filter: Condition[] = actionFilter(query.action);
+  if (eventId !== undefined) range.push(['d.event_id = ?', eventId]);
+  if (registrationId !== undefined) {
+    const condition: Condition = ['d.registration_id = ?', registrationId];
+    (eventId === undefined ? range : filter).push(condition);
+  }
+  if (state !== undefined) filter.push(['d.state = ?', stateCode(state)]);
+  range.push(...idRange(query, 'd.id'));
+  const from = `\n  from deliveries d ${deliveryIndex(query)}`;
+  return {
+    columns: DELIVERY_COLUMNS,
+    from,
+    joined: THEIR_EVENTS,
+    id: 'd.id',
+    range,
+    filter,
+    limit,
+  };
 }
 
-function eventConditions(query: EventQuery): Condition[] {
-  return [['e.tenant = ?', query.tenant], ...commonConditions(query, 'e.id')];
+/** Without statistics SQLite would read all of a tenant's deliveries for those of one registration. */
+function deliveryIndex({ eventId, registrationId }: DeliveryQuery): string {
+  if (eventId !== undefined) return 'indexed by deliveries_by_event';
+  if (registrationId !== undefined) return 'indexed by deliveries_by_registration';
+  return '';
 }
 
-function commonConditions(
-  query: Pick<EventQuery, 'action' | 'from' | 'to' | 'before'>,
+function eventSearch(query: EventQuery): Search {
+  return {
+    columns: EVENT_COLUMNS,
+    from: EVENTS,
+    joined: '',
+    id: 'e.id',
+    range: [['e.tenant = ?', query.tenant], ...idRange(query, 'e.id')],
+    filter: actionFilter(query.action),
+    limit: query.limit,
+  };
+}
+
+function actionFilter(action: string | undefined): Condition[] {
+  if (action === undefined) return [];
+  return [['exists (select 1 from json_each(e.actions) where value = ? collate nocase)', action]];
+}
+
+function idRange(
+  { from, to, before }: Pick<EventQuery, 'from' | 'to' | 'before'>,
   id: string,
 ): Condition[] {
-  const conditions: Condition[] = [];
-  if (query.action !== undefined) {
-    const listed = 'exists (select 1 from json_each(e.actions) where value = ? collate nocase)';
-    conditions.push([listed, query.action]);
-  }
-  if (query.from !== undefined) conditions.push([`${id} >= ?`, idAt(query.from)]);
-  if (query.to !== undefined) conditions.push([`${id} < ?`, idAt(query.to)]);
-  if (query.before !== undefined) conditions.push([`${id} < ?`, query.before]);
-  return conditions;
+  const range: Condition[] = [];
+  if (from !== undefined) range.push([`${id} >= ?`, idAt(from)]);
+  if (to !== undefined) range.push([`${id} < ?`, idAt(to)]);
+  if (before !== undefined) range.push([`${id} < ?`, before]);
+  return range;
 }
 
-function select(
+/** The newest rows of a search, looking through one slice of its range at most. */
+function searchSlice<Found>(
   database: DatabaseSync,
-  columns: string,
-  conditions: readonly Condition[],
-  limit: number,
-): Record<string, unknown>[] {
-  const where = conditions.map(([sql]) => sql).join('\n   and ');
-  const values = conditions.map(([, value]) => value);
-  const order = columns === EVENT_COLUMNS ? 'e.id' : 'd.id';
-  const sql = `${columns}\n where ${where}\n order by ${order} desc\n limit ?`;
-  return database.prepare(sql).all(...values, limit);
+  search: Search,
+  toFound: (row: Row) => Found,
+): Slice<Found> {
+  const { columns, from, joined, id, range, filter, limit } = search;
+  const floor = filter.length === 0 ? null : sliceFloor(database, search);
+  const bound: Condition[] = floor === null ? [] : [[`${id} >= ?`, floor]];
+  const conditions = [...range, ...bound, ...filter];
+  const sql = `${columns}${from}${joined}${where(conditions)}\n order by ${id} desc\n limit ?`;
+  const rows = database.prepare(sql).all(...values(conditions), limit);
+  return { rows: rows.map(toFound), next: floor };
+}
+
+/** The last id of the slice; null when the range holds no more than that. */
+function sliceFloor(database: DatabaseSync, { from, id, range }: Search): string | null {
+  const sql = `select ${id} as id${from}${where(range)}\n order by ${id} desc\n limit 1 offset ?`;
+  const row = database.prepare(sql).get(...values(range), SLICE_ROWS - 1);
+  return row === undefined ? null : text(row, 'id');
+}
+
+function where(conditions: readonly Condition[]): string {
+  return `\n where ${conditions.map(([sql]) => sql).join('\n   and ')}`;
+}
+
+function values(conditions: readonly Condition[]): SQLInputValue[] {
+  return conditions.map(([, value]) => value);
 }

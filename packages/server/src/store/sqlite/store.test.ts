@@ -5,14 +5,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
+import { newId } from '../../core/id.ts';
 import { storeContract } from '../contract.ts';
+import type { NewEvent } from '../port.ts';
 import { openSqliteStore } from './store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'schoolbell-store-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
+let stores = 0;
 storeContract(async () => {
-  const store = await openSqliteStore({ path: join(folder, 'contract.db') });
+  stores += 1;
+  const store = await openSqliteStore({ path: join(folder, `contract-${stores}.db`) });
   return { store, done: () => store.close() };
 });
 
@@ -64,4 +68,37 @@ test('calls after the store was closed are rejected', async () => {
   const store = await openSqliteStore({ path: join(folder, 'closed.db') });
   await store.close();
   await assert.rejects(store.check());
+});
+
+test('a rare one is found behind many others, and the pages of many hold each once', async () => {
+  const store = await openSqliteStore({ path: join(folder, 'many.db') });
+  const now = Date.now();
+  const made = (action: string): NewEvent => ({
+    id: newId(now),
+    tenant: 't',
+    acceptedAt: now,
+    occurredAt: null,
+    payload: '{}',
+    actions: [action],
+    deliveries: [
+      { id: newId(now), registrationId: 'r', state: 'pending', leased: false, picks: null },
+    ],
+  });
+  const events = Array.from({ length: 41_000 }, (_, n) => made(n % 20_000 < 2 ? 'Rare' : 'Usual'));
+  await store.accept([{ events, idempotency: null }]);
+  const rare = events.filter(({ actions }) => actions[0] === 'Rare').toReversed();
+  const found = await store.events({ tenant: 't', action: 'rare', limit: 10 });
+  assert.deepEqual(
+    found.map(({ id }) => id),
+    rare.map(({ id }) => id),
+  );
+  const first = await store.deliveries({ tenant: 't', action: 'rare', limit: 4 });
+  const before = first.at(-1)?.id ?? '';
+  const second = await store.deliveries({ tenant: 't', action: 'rare', limit: 4, before });
+  assert.deepEqual(
+    [...first, ...second].map(({ eventId }) => eventId),
+    rare.map(({ id }) => id),
+  );
+  assert.deepEqual(await store.deliveries({ tenant: 't', state: 'exhausted', limit: 10 }), []);
+  await store.close();
 });

@@ -13,7 +13,7 @@ import type { ApiKey } from '../../core/key.ts';
 import type { Registration } from '../../core/registration.ts';
 import type { Tenant } from '../../core/tenant.ts';
 import { Channel } from './channel.ts';
-import type { Flat, Value } from './protocol.ts';
+import type { Flat, Slice, Value } from './protocol.ts';
 import { stateCode } from './rows.ts';
 import type { FlatPublication } from './write-accept.ts';
 
@@ -51,15 +51,15 @@ function createStore(writer: Channel, reader: Channel): Store {
     tenants: () => writer.call('tenants'),
     insertTenant: (tenant: Tenant) => writer.call('insertTenant', tenant),
     renameTenant: (id, name) => writer.call('renameTenant', id, name),
-    deleteTenant: (id) => writer.call('deleteTenant', id),
+    deleteTenant: (id) => deleteTenant(writer, id),
 
     keys: () => writer.call('keys'),
     insertKey: (key: ApiKey) => writer.call('insertKey', key),
     deleteKey: (tenant, id) => writer.call('deleteKey', tenant, id),
 
-    deliveries: (query: DeliveryQuery) => reader.call('deliveries', query),
+    deliveries: (query: DeliveryQuery) => search(reader, 'deliveries', query),
     delivery: (tenant, id) => reader.call('delivery', tenant, id),
-    events: (query: EventQuery) => reader.call('events', query),
+    events: (query: EventQuery) => search(reader, 'events', query),
     event: (tenant, id) => reader.call('event', tenant, id),
     counts: () => reader.call('counts'),
 
@@ -73,6 +73,35 @@ function createStore(writer: Channel, reader: Channel): Store {
       await writer.close();
     },
   };
+}
+
+/** Rows of a tenant removed in one transaction: other tenants' commits wait no longer than that. */
+const REMOVAL_STEP = 500;
+
+/** The tenant's own row goes last, so that a deletion cut short can be asked for again. */
+async function deleteTenant(writer: Channel, id: string): Promise<boolean> {
+  let removed: number;
+  do {
+    removed = await writer.call<number>('emptyTenant', id, REMOVAL_STEP);
+  } while (removed > 0);
+  return writer.call('deleteTenant', id);
+}
+
+/** Reads slice after slice, so that others' look-ups get their turns between, until enough is found. */
+async function search<Row>(
+  reader: Channel,
+  method: 'deliveries' | 'events',
+  query: DeliveryQuery | EventQuery,
+): Promise<readonly Row[]> {
+  const found: Row[] = [];
+  let slice = await reader.call<Slice<Row>>(method, query);
+  found.push(...slice.rows);
+  while (slice.next !== null && found.length < query.limit) {
+    const rest = { ...query, before: slice.next, limit: query.limit - found.length };
+    slice = await reader.call<Slice<Row>>(method, rest);
+    found.push(...slice.rows);
+  }
+  return found;
 }
 
 function flattenPublication({ events, idempotency }: Publication): FlatPublication {

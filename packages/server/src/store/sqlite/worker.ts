@@ -17,11 +17,25 @@ export function serveReads(database: DatabaseSync, methods: Methods): void {
  */
 export function serveWrites(database: DatabaseSync, methods: Methods): void {
   serve(database, (group) => {
-    const together = transaction(database, () => group.map((request) => answer(methods, request)));
+    const together = transaction(database, () => answerUntilFailure(methods, group));
     const allFine = together.ok && together.value.every((each) => each.ok);
     if (allFine || (together.ok && group.length === 1)) return together.value;
     return group.map((request) => alone(database, methods, request));
   });
+}
+
+/**
+ * Stops at the first failure: SQLite may have rolled back by itself (a full disk, an I/O error), and
+ * what came after would be committed without its transaction.
+ */
+function answerUntilFailure(methods: Methods, group: readonly Request[]): Answer[] {
+  const answers: Answer[] = [];
+  for (const request of group) {
+    const answered = answer(methods, request);
+    answers.push(answered);
+    if (!answered.ok) break;
+  }
+  return answers;
 }
 
 function alone(database: DatabaseSync, methods: Methods, request: Request): Answer {
@@ -37,7 +51,8 @@ function transaction(database: DatabaseSync, work: () => Answer[]): Result {
   try {
     database.exec('begin immediate');
     const value = work();
-    database.exec(value.every((each) => each.ok) ? 'commit' : 'rollback');
+    if (value.every((each) => each.ok)) database.exec('commit');
+    else if (database.isTransaction) database.exec('rollback');
     return { ok: true, value };
   } catch (error) {
     if (database.isTransaction) database.exec('rollback');

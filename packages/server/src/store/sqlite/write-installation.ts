@@ -6,9 +6,6 @@ import type { Tenant } from '../../core/tenant.ts';
 import type { Methods } from './protocol.ts';
 import { integer, integerOrNull, parse, type Row, text } from './rows.ts';
 
-/** Rows of a table that is read whole at start. */
-const OWNED_BY_TENANT = ['api_keys', 'registrations', 'idempotency', 'events'] as const;
-
 /** Everything an operator or a subscriber sets up: small tables, written seldom, read at start. */
 export function installationWrites(database: DatabaseSync): Methods {
   return {
@@ -17,7 +14,6 @@ export function installationWrites(database: DatabaseSync): Methods {
     ...registrationWrites(database),
     ...filterWrites(database),
     ...settingWrites(database),
-    ...pruning(database),
   };
 }
 
@@ -39,15 +35,6 @@ function tenantWrites(database: DatabaseSync): Methods {
       ),
     renameTenant: (id: string, name: string) =>
       run('update tenants set name = ? where id = ?', name, id),
-    deleteTenant: (id: string) => {
-      run(
-        'delete from attempts where delivery_id in (select id from deliveries where tenant = ?)',
-        id,
-      );
-      run('delete from deliveries where tenant = ?', id);
-      for (const table of OWNED_BY_TENANT) run(`delete from ${table} where tenant = ?`, id);
-      return run('delete from tenants where id = ?', id);
-    },
   };
 }
 
@@ -156,62 +143,6 @@ function settingWrites(database: DatabaseSync): Methods {
         "insert or replace into settings (name, value) values ('last check', ?)",
         String(Date.now()),
       );
-    },
-  };
-}
-
-/** The oldest events first: their order of acceptance is the order of `seq`. */
-const OLDEST_EVENTS = `
-select seq, tenant, id
-  from events
- where seq > ?
-   and accepted_at < ?
- order by seq
- limit ?`;
-
-const OPEN_DELIVERIES = `
-select count(*) as open
-  from deliveries
- where tenant = ?
-   and event_id = ?
-   and (ended_at is null or ended_at >= ?)`;
-
-function pruning(database: DatabaseSync): Methods {
-  const run = runner(database);
-  let prunedTo = 0;
-
-  function pruneEvent(event: Row, before: number): number {
-    const [tenant, id] = [text(event, 'tenant'), text(event, 'id')];
-    const open = database.prepare(OPEN_DELIVERIES).get(tenant, id, before);
-    if (open === undefined || integer(open, 'open') > 0) return 0;
-    run(
-      'delete from attempts where delivery_id in (select id from deliveries where event_id = ? and tenant = ?)',
-      id,
-      tenant,
-    );
-    const { changes } = database
-      .prepare('delete from deliveries where event_id = ? and tenant = ?')
-      .run(id, tenant);
-    run('delete from events where seq = ?', integer(event, 'seq'));
-    return Math.max(1, Number(changes));
-  }
-
-  return {
-    /** Goes on where the last step ended and begins again at the oldest when it came to the end. */
-    prune: (before: number, limit: number) => {
-      let removed = 0;
-      const events = database.prepare(OLDEST_EVENTS).all(prunedTo, before, limit);
-      for (const event of events) {
-        removed += pruneEvent(event, before);
-        prunedTo = integer(event, 'seq');
-        if (removed >= limit) return removed;
-      }
-      if (events.length === limit) return limit;
-      prunedTo = 0;
-      return Math.min(removed, limit - 1);
-    },
-    pruneIdempotency: (before: number) => {
-      run('delete from idempotency where at < ?', before);
     },
   };
 }

@@ -3,10 +3,7 @@ import { type Flat, type Methods, SETTLEMENT_WIDTH } from './protocol.ts';
 
 const INSERT_ATTEMPT = `
 insert into attempts (delivery_id, number, started_at, duration_ms, record)
-select id, ?, ?, ?, ?
-  from deliveries
- where tenant = ?
-   and id = ?`;
+values (?, ?, ?, ?, ?)`;
 
 /** What was delivered after all counts, even where it was held or cancelled meanwhile. */
 const UPDATE_DELIVERY = `
@@ -22,6 +19,7 @@ update deliveries
    and id = ?8
    and (state = 0 or (?1 = 1 and state <> 1))`;
 
+/** Finds nothing when the delivery was removed meanwhile: its attempt is not kept then. */
 const COUNT_ATTEMPT = `
 update deliveries
    set attempts = max(attempts, ?)
@@ -50,10 +48,11 @@ export function settleWrites(database: DatabaseSync): Methods {
         at + 6,
         at + 11,
       );
-      insertAttempt.run(number, started, duration, record, tenant, id);
-      const { changes } = updateDelivery.run(state, number, step, due, ended, reason, tenant, id);
-      if (changes === 0) countAttempt.run(number, tenant, id);
-      written.push(changes === 1);
+      const update = updateDelivery.run(state, number, step, due, ended, reason, tenant, id);
+      const moved = update.changes === 1;
+      const known = moved || countAttempt.run(number, tenant, id).changes === 1;
+      if (known) insertAttempt.run(id, number, started, duration, record);
+      written.push(moved);
     }
     return written;
   }

@@ -4,6 +4,7 @@ import { lockStore, openForWriting } from './open.ts';
 import { acceptWrites } from './write-accept.ts';
 import { deliveryWrites } from './write-deliveries.ts';
 import { installationWrites } from './write-installation.ts';
+import { removals } from './write-removal.ts';
 import { settleWrites } from './write-settle.ts';
 import { serveWrites } from './worker.ts';
 
@@ -18,5 +19,6 @@ serveWrites(database, {
   ...settleWrites(database),
   ...deliveryWrites(database),
   ...installationWrites(database),
+  ...removals(database),
   ready: () => lock.isOpen,
 });

@@ -71,7 +71,7 @@ create table deliveries (
   picks           text,
   primary key (tenant, id),
   check ((state = 0) = (due_at is not null)),
-  check ((state in (1, 2, 4)) = (ended_at is not null)),
+  check ((state <> 0 and state <> 3) = (ended_at is not null)),
   check (leased = 0 or state = 0)
 ) without rowid;
 create index deliveries_by_registration on deliveries (tenant, registration_id, id);

@@ -1,0 +1,147 @@
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { Methods } from './protocol.ts';
+import { integer, type Row, text } from './rows.ts';
+
+/**
+ * The indices are named, because SQLite without statistics takes the primary key instead and reads
+ * all deliveries of the tenant.
+ */
+const ENDED_OF_EVENT = `
+select id
+  from deliveries indexed by deliveries_by_event
+ where tenant = ?
+   and event_id = ?
+   and ended_at < ?
+ limit ?`;
+
+const ANY_OF_EVENT = `
+select 1
+  from deliveries indexed by deliveries_by_event
+ where tenant = ?
+   and event_id = ?
+ limit 1`;
+
+const OF_TENANT = `
+select id
+  from deliveries
+ where tenant = ?
+ limit ?`;
+
+const DELETE_ATTEMPTS = 'delete from attempts where delivery_id = ?';
+
+const DELETE_DELIVERY = `
+delete from deliveries
+ where tenant = ?
+   and id = ?`;
+
+/** Their order of acceptance is the order of `seq`. */
+const NEXT_EVENTS = `
+select seq, tenant, id, accepted_at
+  from events
+ where seq > ?
+ order by seq
+ limit ?`;
+
+const DELETE_EVENT = 'delete from events where seq = ?';
+
+const DELETE_EVENTS = `
+delete from events
+ where seq in (
+       select seq
+         from events
+        where tenant = ?
+        limit ?)`;
+
+const DELETE_KEYS = `
+delete from idempotency
+ where tenant = ?1
+   and key in (
+       select key
+         from idempotency
+        where tenant = ?1
+        limit ?2)`;
+
+/** What goes with the tenant itself: tables that are small. */
+const SETUP_OF_TENANT = ['api_keys', 'registrations'] as const;
+
+/** Removes what is old, and what belonged to a tenant, in steps that hold up no commit for long. */
+export function removals(database: DatabaseSync): Methods {
+  const removeDeliveries = deliveryRemoval(database);
+  return { ...tenantRemoval(database, removeDeliveries), ...pruning(database, removeDeliveries) };
+}
+
+type RemoveDeliveries = (tenant: string, found: readonly Row[]) => number;
+
+function deliveryRemoval(database: DatabaseSync): RemoveDeliveries {
+  const deleteAttempts = database.prepare(DELETE_ATTEMPTS);
+  const deleteDelivery = database.prepare(DELETE_DELIVERY);
+  return (tenant, found) => {
+    for (const row of found) {
+      const id = text(row, 'id');
+      deleteAttempts.run(id);
+      deleteDelivery.run(tenant, id);
+    }
+    return found.length;
+  };
+}
+
+function tenantRemoval(database: DatabaseSync, removeDeliveries: RemoveDeliveries): Methods {
+  const ofTenant = database.prepare(OF_TENANT);
+  const run = (sql: string, ...values: SQLInputValue[]): number =>
+    Number(database.prepare(sql).run(...values).changes);
+
+  /** How many rows went; none when nothing but the tenant's set-up is left. */
+  function emptyTenant(id: string, limit: number): number {
+    const removed = removeDeliveries(id, ofTenant.all(id, limit));
+    if (removed > 0) return removed;
+    return run(DELETE_EVENTS, id, limit) + run(DELETE_KEYS, id, limit);
+  }
+
+  function deleteTenant(id: string): boolean {
+    for (const table of SETUP_OF_TENANT) run(`delete from ${table} where tenant = ?`, id);
+    return run('delete from tenants where id = ?', id) > 0;
+  }
+
+  return { emptyTenant, deleteTenant };
+}
+
+function pruning(database: DatabaseSync, removeDeliveries: RemoveDeliveries): Methods {
+  const nextEvents = database.prepare(NEXT_EVENTS);
+  const endedOfEvent = database.prepare(ENDED_OF_EVENT);
+  const anyOfEvent = database.prepare(ANY_OF_EVENT);
+  const deleteEvent = database.prepare(DELETE_EVENT);
+  const deleteOldKeys = database.prepare('delete from idempotency where at < ?');
+  let prunedTo = 0;
+
+  function pruneEvent(event: Row, before: number, room: number): number {
+    const [tenant, id] = [text(event, 'tenant'), text(event, 'id')];
+    const removed = removeDeliveries(tenant, endedOfEvent.all(tenant, id, before, room));
+    if (anyOfEvent.get(tenant, id) === undefined) deleteEvent.run(integer(event, 'seq'));
+    return removed;
+  }
+
+  /**
+   * Goes on where the last step ended, and begins again at the oldest when it comes to events that
+   * are all too young, so that no step reads what it cannot remove.
+   */
+  function prune(before: number, limit: number): number {
+    const events = nextEvents.all(prunedTo, limit);
+    const old = events.filter((event) => integer(event, 'accepted_at') < before);
+    let removed = 0;
+    for (const event of old) {
+      removed += pruneEvent(event, before, limit - removed);
+      if (removed >= limit) return limit;
+      prunedTo = integer(event, 'seq');
+    }
+    if (old.length > 0 && events.length === limit) return limit;
+    prunedTo = 0;
+    return removed;
+  }
+
+  return {
+    prune,
+    pruneIdempotency: (before: number) => {
+      deleteOldKeys.run(before);
+    },
+  };
+}
