@@ -58,7 +58,13 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const telemetry = createTelemetry(ground.log, metrics);
   const engine = createEngine(ground, { egress, telemetry, onGone: (gone) => switchOff(gone) });
   const filters = await createFilters({ store });
-  const registrations = await openRegistrations(ground, { egress, telemetry, engine, filters });
+  const registrations = await openRegistrations(ground, {
+    egress,
+    telemetry,
+    engine,
+    filters,
+    hasTenant: (id) => tenants.get(id) !== undefined,
+  });
   const switchOff = (gone: Registration): void => {
     registrations
       .switchOff(gone.tenant, gone.id, 'endpoint answered 410 Gone')
@@ -110,11 +116,12 @@ function createEngine(
   });
 }
 
-type RegistrationParts = Pick<Parts, 'egress' | 'telemetry' | 'engine'> & Pick<Library, 'filters'>;
+type RegistrationParts = Pick<Parts, 'egress' | 'telemetry' | 'engine'> &
+  Pick<Library, 'filters'> & { readonly hasTenant: (tenant: string) => boolean };
 
 async function openRegistrations(
   { config, hooks, folder, store }: Ground,
-  { egress, telemetry, engine, filters }: RegistrationParts,
+  { egress, telemetry, engine, filters, hasTenant }: RegistrationParts,
 ): Promise<RegistrationsService> {
   return createRegistrations({
     store,
@@ -125,6 +132,7 @@ async function openRegistrations(
     clock: systemClock,
     registrars: hooks.registrars ?? [],
     idValidator: hooks.idValidator ?? (() => null),
+    hasTenant,
     onChange: (change) => {
       engine.onRegistration(change);
       telemetry.registered(change.registration, change.kind);

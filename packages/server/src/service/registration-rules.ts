@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import { randomHex32 } from '../core/id.ts';
+import { readMembers } from '../core/json-text.ts';
 import { isPrivateFilter, type Registration, WILDCARD } from '../core/registration.ts';
 import type { Allow } from '../egress/allow.ts';
 import { hasNoEcho, verifyEcho } from '../egress/echo.ts';
@@ -12,6 +13,7 @@ import type { Filters, RegisterOptions, Registrar, RegistrationDraft } from './l
 /** The most filters of one registration, and the longest texts. */
 const MAX_FILTERS = 100;
 const MAX_DESCRIPTION_LENGTH = 1024;
+const MAX_PROPERTIES = 20;
 const MAX_PROPERTIES_LENGTH = 8192;
 
 export type JudgeDeps = {
@@ -155,6 +157,8 @@ function judgeSizes({ description, properties, headers }: Registration): void {
   if (properties.length > MAX_PROPERTIES_LENGTH) {
     throw refusal(`Properties take at most ${MAX_PROPERTIES_LENGTH} characters of JSON.`);
   }
+  if (readMembers(properties).length > MAX_PROPERTIES)
+    throw refusal(`A registration takes at most ${MAX_PROPERTIES} properties.`);
   const refused = refuseHeaders(headers);
   if (refused !== undefined) throw refusal(refused);
 }

@@ -2,7 +2,7 @@ import type { Attempt } from '../core/attempt.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import { newId } from '../core/id.ts';
-import type { Registration, RegistrationRef } from '../core/registration.ts';
+import { type Registration, registrationKey, type RegistrationRef } from '../core/registration.ts';
 import type { Sealer } from '../core/seal.ts';
 import type { Allow } from '../egress/allow.ts';
 import type { Egress } from '../egress/port.ts';
@@ -19,6 +19,7 @@ import type {
 } from './library.ts';
 import { judgeRegistration } from './registration-rules.ts';
 import { openRegistration, sealRegistration } from './sealing.ts';
+import { Turns } from './turns.ts';
 
 export type RegistrationsDeps = {
   readonly store: Pick<
@@ -32,6 +33,8 @@ export type RegistrationsDeps = {
   readonly clock: Clock;
   readonly registrars: readonly Registrar[];
   readonly idValidator: IdValidator;
+  /** False once a tenant is being removed: nothing is registered for it any more. */
+  readonly hasTenant: (tenant: string) => boolean;
   /**
    * Called for `added` and `changed` after the change is durable and before it is answered; for
    * `removed` before the store is asked, so that nothing accepted after the answer is matched.
@@ -58,32 +61,24 @@ export async function createRegistrations(deps: RegistrationsDeps): Promise<Regi
   const known = new KnownRegistrations();
   for (const sealed of await deps.store.registrations())
     known.set(openRegistration(deps.sealer, sealed));
+  const place = { deps, known, turns: new Turns() };
   const tested = new Map<string, number>();
   return {
     list: (tenant) => known.of(tenant),
     get: (tenant, id) => known.get(tenant, id),
-    register: (tenant, draft, options) => register({ deps, known }, tenant, draft, options),
-    replace: (tenant, id, draft, options) => replace({ deps, known, tenant, id }, draft, options),
-    remove: (tenant, id) => remove({ deps, known, tenant, id }),
-    removeAll: async (tenant) => {
-      for (const { id } of known.of(tenant)) await remove({ deps, known, tenant, id });
-    },
+    register: (tenant, draft, options) => register(place, tenant, draft, options),
+    replace: (tenant, id, draft, options) => replace({ ...place, tenant, id }, draft, options),
+    remove: (tenant, id) => remove({ ...place, tenant, id }),
+    removeAll: (tenant) => removeEach(place, known.of(tenant)),
     removeByUri: async (tenant, webHookUri) => {
       const same = known
         .of(tenant)
         .filter((registration) => registration.webHookUri === webHookUri);
-      for (const { id } of same) await remove({ deps, known, tenant, id });
+      await removeEach(place, same);
       return same.length;
     },
-    test: (tenant, id, filter) => sendTest({ deps, known, tenant, id }, filter, tested),
-    switchOff: async (tenant, id, reason) => {
-      const registration = known.get(tenant, id);
-      if (registration === undefined || registration.switchedOff !== null) return;
-      await update(
-        { deps, known },
-        { ...registration, switchedOff: { at: deps.clock.now(), reason } },
-      );
-    },
+    test: (tenant, id, filter) => sendTest({ ...place, tenant, id }, filter, tested),
+    switchOff: (tenant, id, reason) => switchOff({ ...place, tenant, id }, reason),
   };
 }
 
@@ -110,8 +105,17 @@ class KnownRegistrations {
   }
 }
 
-type Place = { readonly deps: RegistrationsDeps; readonly known: KnownRegistrations };
-type One = Place & { readonly tenant: string; readonly id: string };
+type Place = {
+  readonly deps: RegistrationsDeps;
+  readonly known: KnownRegistrations;
+  /** What is known, stored and matched changes together, one change of a registration at a time. */
+  readonly turns: Turns;
+};
+type One = Place & RegistrationRef;
+
+function inTurn<T>({ turns, tenant, id }: One, work: () => Promise<T>): Promise<T> {
+  return turns.take(registrationKey({ tenant, id: id.toLowerCase() }), work);
+}
 
 async function register(
   place: Place,
@@ -119,7 +123,7 @@ async function register(
   draft: RegistrationDraft,
   options: RegisterOptions,
 ): Promise<Registration> {
-  const { deps, known } = place;
+  const { deps } = place;
   const now = deps.clock.now();
   const judged = await judgeRegistration(
     deps,
@@ -127,18 +131,26 @@ async function register(
     options,
   );
   const id = deps.idValidator(draft.id) ?? judged.id;
+  return inTurn({ ...place, tenant, id }, () =>
+    insert(place, { ...judged, id, createdAt: now, updatedAt: now }),
+  );
+}
+
+async function insert({ deps, known }: Place, registration: Registration): Promise<Registration> {
+  const { tenant, id } = registration;
   if (known.get(tenant, id) !== undefined)
     throw new AppError('conflict', `There is a registration '${id}' already.`, { emptyBody: true });
-  const registration = { ...judged, id, createdAt: now, updatedAt: now };
+  refuseRemovedTenant(deps, tenant);
+  await deps.store.insertRegistration(sealRegistration(deps.sealer, registration));
+  // A tenant that was removed meanwhile took the stored row with it.
+  refuseRemovedTenant(deps, tenant);
   known.set(registration);
-  try {
-    await deps.store.insertRegistration(sealRegistration(deps.sealer, registration));
-  } catch (error) {
-    known.delete(tenant, id);
-    throw error;
-  }
   deps.onChange({ kind: 'added', registration });
   return registration;
+}
+
+function refuseRemovedTenant({ hasTenant }: RegistrationsDeps, tenant: string): void {
+  if (!hasTenant(tenant)) throw new AppError('not_found', `There is no tenant '${tenant}'.`);
 }
 
 async function replace(
@@ -158,33 +170,62 @@ async function replace(
     { tenant, id: previous?.id ?? id, draft, previous },
     options,
   );
-  const current = known.get(tenant, id);
-  if (current === undefined) throw notFound();
-  await update(one, { ...judged, createdAt: current.createdAt });
+  const keepsSecret = judged.secret === previous?.secret;
+  await inTurn(one, () =>
+    update(one, (current) => ({
+      ...judged,
+      // It may have been changed while the echo was waited for.
+      secret: keepsSecret ? current.secret : judged.secret,
+      id: current.id,
+      createdAt: current.createdAt,
+    })),
+  );
 }
 
-async function update({ deps, known }: Place, changed: Registration): Promise<void> {
-  const registration = { ...changed, updatedAt: deps.clock.now() };
+async function switchOff(one: One, reason: string): Promise<void> {
+  const { deps, known, tenant, id } = one;
+  await inTurn(one, async () => {
+    if (known.get(tenant, id)?.switchedOff !== null) return;
+    const switchedOff = { at: deps.clock.now(), reason };
+    await update(one, (current) => ({ ...current, switchedOff }));
+  });
+}
+
+/** Throws `not_found` when there is none to change. */
+async function update(
+  { deps, known, tenant, id }: One,
+  change: (current: Registration) => Registration,
+): Promise<void> {
+  const current = known.get(tenant, id);
+  if (current === undefined) throw notFound();
+  const registration = { ...change(current), updatedAt: deps.clock.now() };
   if (!(await deps.store.updateRegistration(sealRegistration(deps.sealer, registration))))
     throw notFound();
   known.set(registration);
   deps.onChange({ kind: 'changed', registration });
 }
 
-async function remove({ deps, known, tenant, id }: One): Promise<boolean> {
-  const registration = known.get(tenant, id);
-  if (registration === undefined) return false;
-  known.delete(tenant, id);
-  deps.onChange({ kind: 'removed', registration });
-  try {
-    await deps.store.deleteRegistration(tenant, registration.id);
-  } catch (error) {
-    known.set(registration);
-    deps.onChange({ kind: 'added', registration });
-    throw error;
-  }
-  deps.onRemoved(registration);
-  return true;
+function remove(one: One): Promise<boolean> {
+  const { deps, known, tenant, id } = one;
+  return inTurn(one, async () => {
+    const registration = known.get(tenant, id);
+    if (registration === undefined) return false;
+    known.delete(tenant, id);
+    deps.onChange({ kind: 'removed', registration });
+    try {
+      await deps.store.deleteRegistration(tenant, registration.id);
+    } catch (error) {
+      known.set(registration);
+      deps.onChange({ kind: 'added', registration });
+      throw error;
+    }
+    deps.onRemoved(registration);
+    return true;
+  });
+}
+
+async function removeEach(place: Place, registrations: readonly Registration[]): Promise<void> {
+  await Promise.all(registrations.map(({ tenant, id }) => remove({ ...place, tenant, id })));
 }
 
 async function sendTest(
