@@ -24,8 +24,8 @@ export type NotificationTypes = {
       readonly Title: string;
       /** Where learners open the course. */
       readonly Url?: string;
-      /** Kind of training. */
-      readonly CourseType: "ELearning" | "ClassRoom" | "Webinar" | "TrainingPlan";
+      /** Kind of training: ELearning, ClassRoom, Webinar or TrainingPlan. */
+      readonly CourseType: string;
       /** True when the course is listed in its catalogue. */
       readonly Published?: boolean;
     };
@@ -69,8 +69,8 @@ export type NotificationTypes = {
       readonly Title: string;
       /** Where learners open the course. */
       readonly Url?: string;
-      /** Kind of training. */
-      readonly CourseType: "ELearning" | "ClassRoom" | "Webinar" | "TrainingPlan";
+      /** Kind of training: ELearning, ClassRoom, Webinar or TrainingPlan. */
+      readonly CourseType: string;
       /** True when the course is listed in its catalogue. */
       readonly Published?: boolean;
     };
@@ -114,8 +114,8 @@ export type NotificationTypes = {
       readonly Title: string;
       /** Where learners open the course. */
       readonly Url?: string;
-      /** Kind of training. */
-      readonly CourseType: "ELearning" | "ClassRoom" | "Webinar" | "TrainingPlan";
+      /** Kind of training: ELearning, ClassRoom, Webinar or TrainingPlan. */
+      readonly CourseType: string;
       /** True when the course is listed in its catalogue. */
       readonly Published?: boolean;
     };
@@ -159,8 +159,8 @@ export type NotificationTypes = {
       readonly Title: string;
       /** Where learners open the course. */
       readonly Url?: string;
-      /** Kind of training. */
-      readonly CourseType: "ELearning" | "ClassRoom" | "Webinar" | "TrainingPlan";
+      /** Kind of training: ELearning, ClassRoom, Webinar or TrainingPlan. */
+      readonly CourseType: string;
       /** True when the course is listed in its catalogue. */
       readonly Published?: boolean;
     };
@@ -204,8 +204,8 @@ export type NotificationTypes = {
       readonly Title: string;
       /** Where learners open the course. */
       readonly Url?: string;
-      /** Kind of training. */
-      readonly CourseType: "ELearning" | "ClassRoom" | "Webinar" | "TrainingPlan";
+      /** Kind of training: ELearning, ClassRoom, Webinar or TrainingPlan. */
+      readonly CourseType: string;
       /** True when the course is listed in its catalogue. */
       readonly Published?: boolean;
     };
@@ -241,8 +241,8 @@ export type NotificationTypes = {
     readonly Title: string;
     /** Where learners open the course. */
     readonly Url?: string;
-    /** Kind of training. */
-    readonly CourseType: "ELearning" | "ClassRoom" | "Webinar" | "TrainingPlan";
+    /** Kind of training: ELearning, ClassRoom, Webinar or TrainingPlan. */
+    readonly CourseType: string;
     /** True when the course is listed in its catalogue. */
     readonly Published: boolean;
     /** When it happened. */
@@ -262,8 +262,8 @@ export type NotificationTypes = {
     readonly Title: string;
     /** Where learners open the course. */
     readonly Url?: string;
-    /** Kind of training. */
-    readonly CourseType: "ELearning" | "ClassRoom" | "Webinar" | "TrainingPlan";
+    /** Kind of training: ELearning, ClassRoom, Webinar or TrainingPlan. */
+    readonly CourseType: string;
     /** True when the course is listed in its catalogue. */
     readonly Published: boolean;
     /** When it happened. */
@@ -339,8 +339,8 @@ export type NotificationTypes = {
     readonly Title: string;
     /** Where learners open the course. */
     readonly Url?: string;
-    /** Kind of training. */
-    readonly CourseType: "ELearning" | "ClassRoom" | "Webinar" | "TrainingPlan";
+    /** Kind of training: ELearning, ClassRoom, Webinar or TrainingPlan. */
+    readonly CourseType: string;
     /** True when the course is listed in its catalogue. */
     readonly Published: boolean;
     /** When it happened. */
@@ -360,8 +360,8 @@ export type NotificationTypes = {
     readonly Title: string;
     /** Where learners open the course. */
     readonly Url?: string;
-    /** Kind of training. */
-    readonly CourseType: "ELearning" | "ClassRoom" | "Webinar" | "TrainingPlan";
+    /** Kind of training: ELearning, ClassRoom, Webinar or TrainingPlan. */
+    readonly CourseType: string;
     /** True when the course is listed in its catalogue. */
     readonly Published: boolean;
     /** When it happened. */

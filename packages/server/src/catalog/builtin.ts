@@ -15,6 +15,9 @@ const USER_SUBJECTS: readonly SubjectPath[] = [
   { kind: 'learner', path: 'LoginName' },
 ];
 
+/** Events about courses whose TimeStamp the connector does not declare as a date and time. */
+const TEXT_TIMES: ReadonlySet<string> = new Set(['CourseCreated', 'CourseDeleted']);
+
 function aboutLearner(
   name: string,
   status: readonly [number, string],
@@ -26,7 +29,9 @@ function aboutLearner(
 
 function aboutCourse(name: string, isPublished: boolean, description: string): Filter {
   const example = courseExample(name, isPublished);
-  return { name, description, schema: courseSchema(name), example, subjects: COURSE_SUBJECTS };
+  const time = TEXT_TIMES.has(name) ? 'text' : 'date-time';
+  const schema = courseSchema(name, time);
+  return { name, description, schema, example, subjects: COURSE_SUBJECTS };
 }
 
 function aboutUser(name: string, isDeleted: boolean, description: string): Filter {

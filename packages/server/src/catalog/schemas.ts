@@ -24,10 +24,7 @@ const COURSE_MEMBERS = {
   Id: text('Id of the course or training plan.'),
   Title: text('Title of the course or training plan.'),
   Url: text('Where learners open the course.'),
-  CourseType: {
-    enum: ['ELearning', 'ClassRoom', 'Webinar', 'TrainingPlan'],
-    description: 'Kind of training.',
-  },
+  CourseType: text('Kind of training: ELearning, ClassRoom, Webinar or TrainingPlan.'),
   Published: flag('True when the course is listed in its catalogue.'),
 };
 
@@ -72,9 +69,16 @@ export function learnerSchema(action: string): ObjectSchema {
   });
 }
 
-/** Of events about a course: its members lie flat beside the action. */
-export function courseSchema(action: string): ObjectSchema {
-  return notificationSchema(action, { ...COURSE_MEMBERS, TimeStamp: instant('When it happened.') });
+/**
+ * Of events about a course: its members lie flat beside the action. The connector declares the time
+ * of some of them as any text.
+ */
+export function courseSchema(action: string, time: 'date-time' | 'text'): ObjectSchema {
+  const describe = time === 'date-time' ? instant : text;
+  return notificationSchema(action, {
+    ...COURSE_MEMBERS,
+    TimeStamp: describe('When it happened.'),
+  });
 }
 
 /** Of events about a person's account. */
