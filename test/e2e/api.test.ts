@@ -316,10 +316,11 @@ test('a key works until it is revoked or has expired, and wrong ones are slowed 
     (await caller(server, () => expired.json.Key)('GET', '/webhooks/filters')).status,
     401,
   );
-  const guess = caller(server, () => `guess-${'x'.repeat(40)}`);
+  const guess = caller(server, () => `${server.running.adminKey.slice(0, 8)}${'x'.repeat(40)}`);
   const statuses: number[] = [];
   for (let n = 0; n < 12; n += 1) statuses.push((await guess('GET', '/webhooks/filters')).status);
   assert.deepEqual([statuses[0], statuses.at(-1)], [401, 429]);
+  assert.equal((await admin('GET', '/webhooks/filters')).status, 200, 'the right key');
   const bearer = await fetch(`${server.running.url}/webhooks/filters`, {
     headers: { authorization: `bearer ${server.running.adminKey}` },
   });
@@ -359,6 +360,22 @@ test('an automation tool subscribes with its callback alone and unsubscribes twi
   assert.equal(
     (await call('POST', '/webhooks/subscribe/Nope', { WebHookUri: callback })).status,
     404,
+  );
+});
+
+test('those of one URI can be deleted, and a misspelt parameter deletes nothing', async () => {
+  const { call, register } = await freshTenant('byuri');
+  await register('/byuri?a=%2F1');
+  await register('/byuri?a=%2F1');
+  const { Id } = await register('/byuri?a=/1');
+  const path = '/webhooks/registrations';
+  assert.equal((await call('DELETE', `${path}?uri=x`)).status, 400);
+  assert.equal((await call('GET', path)).json.length, 3);
+  const uri = encodeURIComponent(`${at}/byuri?a=%2F1`);
+  assert.equal((await call('DELETE', `${path}?webHookUri=${uri}`)).status, 200);
+  assert.deepEqual(
+    (await call('GET', path)).json.map((each: { Id: string }) => each.Id),
+    [Id],
   );
 });
 
@@ -463,6 +480,8 @@ test('bodies that cannot be taken are refused with a sentence', async () => {
     call('POST', '/webhooks/events', body, { 'content-type': type });
   assert.equal((await publish('{')).status, 400);
   assert.equal((await publish('x', 'text/plain')).status, 415);
+  assert.match((await publish('{}', 'json')).json.Message, /not a media type/);
+  assert.equal((await publish('\uFEFF{"Action":"A"}')).status, 202);
   assert.equal(
     (await publish('{"Action":"A"}', 'application/json; charset=iso-8859-1')).status,
     415,
@@ -578,4 +597,34 @@ test('a HEAD is refused without a body and paths are found in any case', async (
   );
   assert.equal(status, 405);
   assert.equal((await admin('GET', '/API/WebHooks/Filters/')).status, 200);
+});
+
+test('a path that cannot be routed is refused with a sentence, and an absolute one is routed', async () => {
+  const { port } = new URL(server.running.url);
+  const ask = (path: string) =>
+    new Promise<{ status: number | undefined; text: string }>((resolve, reject) => {
+      const headers = { authorization: `Bearer ${server.running.adminKey}` };
+      const asked = httpRequest({ host: '127.0.0.1', port, path, headers }, (response) => {
+        let text = '';
+        response.on('data', (chunk) => (text += String(chunk)));
+        response.on('end', () => resolve({ status: response.statusCode, text }));
+      });
+      asked.on('error', reject);
+      asked.end();
+    });
+  const registrations = '/webhooks/registrations';
+  assert.deepEqual(await ask(`${registrations}/%zz`), {
+    status: 400,
+    text: '{"Message":"The path holds a percent sign that begins no escape."}',
+  });
+  assert.deepEqual(await ask(`${registrations}/${'a'.repeat(600)}`), {
+    status: 414,
+    text: '{"Message":"The path is too long."}',
+  });
+  assert.equal((await ask(`http://lms.example${registrations}`)).status, 200);
+  const unknown = await ask('http://lms.example/api/nothing');
+  assert.deepEqual(
+    [unknown.status, unknown.text.endsWith(`'http://127.0.0.1:${port}/api/nothing'."}`)],
+    [404, true],
+  );
 });

@@ -20,6 +20,7 @@ const KEEP_ALIVE_MS = 75_000;
 
 /** The HTTP API, ready to listen or to be mounted. Handlers read, ask the library, and answer. */
 export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
+  const onError = createErrorHandler(deps.onError);
   const app = Fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -28,10 +29,14 @@ export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
     exposeHeadRoutes: false,
     rewriteUrl: (request) => withoutPrefix(request.url ?? '/'),
     routerOptions: { caseSensitive: false, ignoreTrailingSlash: true, maxParamLength: 512 },
+    // Paths that cannot be routed.
+    frameworkErrors: (error, request, reply) => {
+      onError(error, request, reply);
+    },
     logger: false,
   });
   app.decorateRequest('caller');
-  app.setErrorHandler(createErrorHandler(deps.onError));
+  app.setErrorHandler(onError);
   addUnknownRoute(app, deps);
   readBodiesAsBytes(app);
   await addDocuments(app);

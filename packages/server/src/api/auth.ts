@@ -17,7 +17,7 @@ const MAY: Readonly<Record<Exclude<Access, 'open'>, ReadonlySet<Caller['level']>
 
 /**
  * The one place that checks keys. Sets `request.caller` or throws: 401 before anything else is
- * looked at, 429 after too many failures from one address, 403 for a key of another level.
+ * looked at, 429 for wrong keys after too many of them, 403 for a key of another level.
  */
 export function createAuthentication(
   library: Pick<Library, 'keys' | 'tenants'>,
@@ -28,9 +28,10 @@ export function createAuthentication(
     if (access === 'open') return;
     const key = credentialsOf(request.headers.authorization);
     const source = `${request.ip} ${key?.slice(0, 8) ?? ''}`;
-    limiter.refuseAfterMany(source);
     const identity = key === undefined ? undefined : library.keys.authenticate(key);
     if (identity === undefined) {
+      // A right key is never refused: behind a proxy all callers share one address.
+      limiter.refuseAfterMany(source);
       if (key !== undefined) limiter.failed(source);
       reply.header('www-authenticate', 'Basic realm="Schoolbell", charset="UTF-8"');
       throw new AppError('unauthorized', 'Authorization has been denied for this request.');

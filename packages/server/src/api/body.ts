@@ -13,7 +13,8 @@ export function textBody(request: FastifyRequest, types: ReadonlySet<string> = J
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   checkMediaType(request.headers['content-type'], types, body.length);
   if (!isUtf8(body)) throw new AppError('bad_request', 'The body is not valid UTF-8.');
-  return body.toString('utf8');
+  // .NET writes a byte order mark, and its readers pass over it.
+  return body.toString('utf8').replace(/^\uFEFF/, '');
 }
 
 /** The media type of the request in lower case, without parameters. */

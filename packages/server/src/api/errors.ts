@@ -33,6 +33,12 @@ function sentenceOf(error: FastifyError): string {
       return 'The body is larger than 1 MiB.';
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return 'The body does not have the length that Content-Length says.';
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return 'The Content-Type header is not a media type; send application/json.';
+    case 'FST_ERR_BAD_URL':
+      return 'The path holds a percent sign that begins no escape.';
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return 'The path is too long.';
     default:
       return 'The request cannot be read.';
   }

@@ -4,9 +4,14 @@ import type { RouteDeps } from './route-deps.ts';
 /** Paths may be called under Microsoft's default prefix, too. */
 const API_PREFIX = /^\/api(?=\/|\?|$)/i;
 
+/** What was asked for, as path and query; clients may write it as an absolute URI (RFC 9112, 3.2.2). */
+export function pathOf(target: string): string {
+  return target.replace(/^https?:\/\/[^/?#]*/i, '');
+}
+
 /** The path as it is routed. */
-export function withoutPrefix(url: string): string {
-  const path = url.replace(API_PREFIX, '');
+export function withoutPrefix(target: string): string {
+  const path = pathOf(target).replace(API_PREFIX, '');
   return path.startsWith('/') ? path : `/${path}`;
 }
 
@@ -16,7 +21,7 @@ export function link(
   request: FastifyRequest,
   path: string,
 ): string {
-  const prefix = API_PREFIX.test(request.originalUrl) ? '/api' : '';
+  const prefix = API_PREFIX.test(pathOf(request.originalUrl)) ? '/api' : '';
   return `${origin(deps, request)}${prefix}${path}`;
 }
 

@@ -91,7 +91,11 @@ function addWrites(app: FastifyInstance, deps: RouteDeps): void {
     '/webhooks/registrations',
     { config: { access: 'write' }, schema: docs.deleteRegistrations },
     async (request, reply) => {
-      await registrations.removeAll(request.caller.tenant);
+      // Read strictly: a misspelt parameter must not delete everything.
+      const uri = readQuery(request, ['webHookUri']).get('webhookuri');
+      const { tenant } = request.caller;
+      if (uri === undefined) await registrations.removeAll(tenant);
+      else await registrations.removeByUri(tenant, uri);
       return sendEmpty(reply, 200);
     },
   );

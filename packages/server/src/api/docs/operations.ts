@@ -205,9 +205,14 @@ export const docs = {
       ...notFound,
     },
   }),
-  deleteRegistrations: registration('deleteRegistrations', 'Delete all registrations', {
-    response: { 200: { description: 'Deleted, however many there were.' }, ...refusals },
-  }),
+  deleteRegistrations: registration(
+    'deleteRegistrations',
+    'Delete all registrations, or those of one URI',
+    {
+      querystring: { type: 'object', properties: { webHookUri: { type: 'string' } } },
+      response: { 200: { description: 'Deleted, however many there were.' }, ...refusals },
+    },
+  ),
   testRegistration: registration('testRegistration', 'Send the example of a filter now', {
     params: id,
     body: TestRequest,
