@@ -11,6 +11,8 @@ export type Receipt = {
   /** SHA-256 of the notification's text. */
   readonly hash: string;
   readonly verified: boolean;
+  /** The status that the recorder answers with. */
+  readonly status: number;
 };
 
 /**
@@ -28,15 +30,14 @@ const server = createServer((request, response) => {
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => {
     count += 1;
-    const answer = (): unknown => response.writeHead(count % FAIL_EVERY === 0 ? 500 : 200).end();
-    process.send?.(
-      receiptOf(pathname, Buffer.concat(chunks), String(request.headers['ms-signature'])),
-    );
-    setTimeout(answer, 1 + (count % 5));
+    const status = count % FAIL_EVERY === 0 ? 500 : 200;
+    const signature = String(request.headers['ms-signature']);
+    process.send?.({ ...receiptOf(pathname, Buffer.concat(chunks), signature), status });
+    setTimeout(() => response.writeHead(status).end(), 1 + (count % 5));
   });
 });
 
-function receiptOf(registration: string, body: Buffer, signature: string): Receipt {
+function receiptOf(registration: string, body: Buffer, signature: string): Omit<Receipt, 'status'> {
   const text = body.toString('utf8');
   const notification = /"Notifications":\[(.*)\]\}$/s.exec(text)?.[1] ?? '';
   const { Id, Attempt, Notifications } = JSON.parse(text) as {
