@@ -186,6 +186,12 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** `fetch failed` alone tells nobody what happened. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
+
 async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'schoolbell-demo-'));
   const started: { server?: ServerProcess; receiver?: Receiver } = {};
@@ -193,7 +199,11 @@ async function main(): Promise<void> {
     await Promise.all([endProcess(started.server?.process), endProcess(started.receiver?.process)]);
     rmSync(folder, { recursive: true, force: true });
   };
-  process.once('SIGINT', () => void clean());
+  const interrupt = new AbortController();
+  process.once('SIGINT', () => {
+    interrupt.abort();
+    void clean();
+  });
   try {
     process.exitCode = (await run(folder, started)) ? 0 : 1;
     if (options.keep === true && started.server !== undefined) {
@@ -204,8 +214,8 @@ async function main(): Promise<void> {
       return;
     }
   } catch (error) {
-    process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
+    process.stderr.write(`\ndemo: ${interrupt.signal.aborted ? 'Stopped.' : reasonOf(error)}\n`);
+    process.exitCode = interrupt.signal.aborted ? 130 : 1;
   }
   await clean();
 }

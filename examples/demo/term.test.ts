@@ -45,3 +45,10 @@ test('a notification has the shape of LMS365', () => {
   ]);
   assert.match(String(first?.notification['TimeStamp']), /^2013-/);
 });
+
+test('a folder without the dataset is named', () => {
+  assert.throws(() => readTermData('/nowhere'), {
+    message:
+      "There is no studentRegistration.csv or studentRegistration.csv.gz in the folder '/nowhere'.",
+  });
+});

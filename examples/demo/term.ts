@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
@@ -36,12 +36,11 @@ function readTable(folder: string, name: string): Row[] {
 }
 
 function readText(folder: string, name: string): string {
-  try {
-    return gunzipSync(readFileSync(join(folder, `${name}.csv.gz`))).toString('utf8');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    return readFileSync(join(folder, `${name}.csv`), 'utf8');
-  }
+  const plain = join(folder, `${name}.csv`);
+  const packed = `${plain}.gz`;
+  if (existsSync(packed)) return gunzipSync(readFileSync(packed)).toString('utf8');
+  if (existsSync(plain)) return readFileSync(plain, 'utf8');
+  throw new Error(`There is no ${name}.csv or ${name}.csv.gz in the folder '${folder}'.`);
 }
 
 /** Rows of cells; the dataset quotes cells and has no line ends inside them. */
