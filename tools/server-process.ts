@@ -19,6 +19,8 @@ export type ServerSettings = {
   readonly flags?: readonly string[];
   /** Flags of Node itself. */
   readonly nodeFlags?: readonly string[];
+  /** The command's file; that of this checkout where absent. */
+  readonly entry?: string;
 };
 
 /**
@@ -26,7 +28,7 @@ export type ServerSettings = {
  * it is ready. Rejects with what it wrote when it ends before.
  */
 export async function startServerProcess(settings: ServerSettings): Promise<ServerProcess> {
-  const { dataDir, port, flags = [], nodeFlags = [] } = settings;
+  const { dataDir, port, flags = [], nodeFlags = [], entry = MAIN } = settings;
   const own = [
     'serve',
     '--data',
@@ -36,7 +38,7 @@ export async function startServerProcess(settings: ServerSettings): Promise<Serv
     '--allow-networks',
     '127.0.0.0/8',
   ];
-  const child = spawn(process.execPath, [...nodeFlags, MAIN, ...own, ...flags], {
+  const child = spawn(process.execPath, [...nodeFlags, entry, ...own, ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const url = await new Promise<string>((resolve, reject) => {

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { Command } from 'commander';
 import { configCommand } from './config-docs.ts';
 import { serveCommand } from './serve.ts';

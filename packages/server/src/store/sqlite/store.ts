@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import type {
   Acceptance,
   DeliveryQuery,
@@ -19,10 +20,15 @@ import type { FlatPublication } from './write-accept.ts';
 
 /** Opens the embedded store in a file, which is made where absent. Throws with a sentence when it cannot be used. */
 export async function openSqliteStore({ path }: { readonly path: string }): Promise<Store> {
-  const writer = new Channel(new URL('./writer.ts', import.meta.url), { path });
+  const writer = new Channel(threadOf('writer'), { path });
   await writer.call('ready');
-  const reader = new Channel(new URL('./reader.ts', import.meta.url), { path });
+  const reader = new Channel(threadOf('reader'), { path });
   return createStore(writer, reader);
+}
+
+/** A module beside this one: TypeScript in a checkout, JavaScript as published. */
+function threadOf(name: 'writer' | 'reader'): URL {
+  return new URL(`./${name}${extname(import.meta.url)}`, import.meta.url);
 }
 
 function createStore(writer: Channel, reader: Channel): Store {
