@@ -1,4 +1,5 @@
 import type { Attempt } from '../core/attempt.ts';
+import type { AuditEntry } from '../core/audit.ts';
 import type { Delivery, DeliveryState } from '../core/delivery.ts';
 import type { Filter } from '../core/filter.ts';
 import type { Id } from '../core/id.ts';
@@ -139,6 +140,16 @@ export type EventQuery = {
   readonly limit: number;
 };
 
+export type AuditQuery = {
+  /** Left out for all tenants and the installation, for its operators. */
+  readonly tenant?: string;
+  /** From this time on, and before that. */
+  readonly from?: number;
+  readonly to?: number;
+  readonly before?: Id;
+  readonly limit: number;
+};
+
 /** Moves deliveries of one registration from one state to another, oldest first, at most `limit`. */
 export type Move = {
   readonly tenant: string;
@@ -154,6 +165,9 @@ export type Move = {
  * What Schoolbell keeps, in the engine's words. Writes resolve only after they are on disk, in the
  * order in which they were called. Every read and write but the loaders names its tenant, and an id
  * of another tenant answers exactly as an unknown one. `store/contract.ts` proves a driver.
+ *
+ * Where a write takes a `note`, it is appended to the audit log in the same transaction: both are
+ * on disk or neither is. A write that changes nothing (false) or fails appends none.
  */
 export interface Store {
   /** Writes events with their deliveries in one transaction for all publications. */
@@ -169,33 +183,34 @@ export interface Store {
   /** How many were moved; fewer than `limit` means none is left. */
   move(move: Move): Promise<number>;
   /** Makes one delivery pending again and due now, whatever ended it and from the first step of the schedule; false when there is none. The caller sees to it that no lane holds it. */
-  retry(tenant: string, id: Id, now: number): Promise<boolean>;
+  retry(tenant: string, id: Id, now: number, note?: AuditEntry): Promise<boolean>;
   /** Cancels one pending or held delivery; false when there is none in such a state. */
-  cancel(tenant: string, id: Id, now: number): Promise<boolean>;
+  cancel(tenant: string, id: Id, now: number, note?: AuditEntry): Promise<boolean>;
 
   registrations(): Promise<readonly Registration[]>;
-  insertRegistration(registration: Registration): Promise<void>;
+  insertRegistration(registration: Registration, note?: AuditEntry): Promise<void>;
   /** False when there is none with this tenant and id. */
-  updateRegistration(registration: Registration): Promise<boolean>;
-  deleteRegistration(tenant: string, id: Id): Promise<boolean>;
+  updateRegistration(registration: Registration, note?: AuditEntry): Promise<boolean>;
+  deleteRegistration(tenant: string, id: Id, note?: AuditEntry): Promise<boolean>;
 
   filters(): Promise<readonly Filter[]>;
-  putFilter(filter: Filter): Promise<void>;
-  deleteFilter(name: string): Promise<boolean>;
+  putFilter(filter: Filter, note?: AuditEntry): Promise<void>;
+  deleteFilter(name: string, note?: AuditEntry): Promise<boolean>;
 
   tenants(): Promise<readonly Tenant[]>;
   /** False when the id is taken. */
-  insertTenant(tenant: Tenant): Promise<boolean>;
-  renameTenant(id: string, name: string): Promise<boolean>;
+  insertTenant(tenant: Tenant, note?: AuditEntry): Promise<boolean>;
+  renameTenant(id: string, name: string, note?: AuditEntry): Promise<boolean>;
   /**
    * Removes the tenant and everything that is kept for it, in steps: others' writes go on between
-   * them. The tenant itself goes last, so a deletion that was cut short can be asked for again.
+   * them. The tenant itself goes last, so a deletion that was cut short can be asked for again. Its
+   * audit log stays: it ages out by `pruneAudit`, like everybody's.
    */
-  deleteTenant(id: string): Promise<boolean>;
+  deleteTenant(id: string, note?: AuditEntry): Promise<boolean>;
 
   keys(): Promise<readonly ApiKey[]>;
-  insertKey(key: ApiKey): Promise<void>;
-  deleteKey(tenant: string, id: Id): Promise<boolean>;
+  insertKey(key: ApiKey, note?: AuditEntry): Promise<void>;
+  deleteKey(tenant: string, id: Id, note?: AuditEntry): Promise<boolean>;
 
   /** Newest first. */
   deliveries(query: DeliveryQuery): Promise<readonly DeliveryRow[]>;
@@ -206,6 +221,13 @@ export interface Store {
   /** Newest first. */
   events(query: EventQuery): Promise<readonly EventRow[]>;
   event(tenant: string, id: Id): Promise<EventRow | undefined>;
+
+  /** Appends an entry for a change that the store has no part in, such as a test that was sent. */
+  note(entry: AuditEntry): Promise<void>;
+  /** Newest first, each entry as it was appended. No call changes one. */
+  audit(query: AuditQuery): Promise<readonly AuditEntry[]>;
+  /** Removes at most `limit` entries from before `before`, oldest first; how many. */
+  pruneAudit(before: number, limit: number): Promise<number>;
 
   /** Pending and held deliveries of all tenants. */
   counts(): Promise<{ readonly pending: number; readonly held: number }>;

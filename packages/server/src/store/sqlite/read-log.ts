@@ -1,5 +1,6 @@
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { DeliveryQuery, EventQuery } from '../port.ts';
+import { type Condition, idRange, values, where } from './conditions.ts';
 import type { Methods, Slice } from './protocol.ts';
 import {
   integer,
@@ -49,13 +50,6 @@ const SLICE_ROWS = 20_000;
 const COUNTS = `
 select (select count(*) from deliveries where state = 0) as pending,
        (select count(*) from deliveries where state = 3) as held`;
-
-/** An id begins with its time, so a time bounds ids: 12 hexadecimal digits and the lowest rest. */
-function idAt(ms: number): string {
-  return Math.max(0, ms).toString(16).padStart(12, '0');
-}
-
-type Condition = readonly [sql: string, value: SQLInputValue];
 
 /** `range` is what the index of `from` finds; `filter` must look at each row of it. */
 type Search = {
@@ -138,17 +132,6 @@ function actionFilter(action: string | undefined): Condition[] {
   return [['exists (select 1 from json_each(e.actions) where value = ? collate nocase)', action]];
 }
 
-function idRange(
-  { from, to, before }: Pick<EventQuery, 'from' | 'to' | 'before'>,
-  id: string,
-): Condition[] {
-  const range: Condition[] = [];
-  if (from !== undefined) range.push([`${id} >= ?`, idAt(from)]);
-  if (to !== undefined) range.push([`${id} < ?`, idAt(to)]);
-  if (before !== undefined) range.push([`${id} < ?`, before]);
-  return range;
-}
-
 /** The newest rows of a search, looking through one slice of its range at most. */
 function searchSlice<Found>(
   database: DatabaseSync,
@@ -169,12 +152,4 @@ function sliceFloor(database: DatabaseSync, { from, id, range }: Search): string
   const sql = `select ${id} as id${from}${where(range)}\n order by ${id} desc\n limit 1 offset ?`;
   const row = database.prepare(sql).get(...values(range), SLICE_ROWS - 1);
   return row === undefined ? null : text(row, 'id');
-}
-
-function where(conditions: readonly Condition[]): string {
-  return `\n where ${conditions.map(([sql]) => sql).join('\n   and ')}`;
-}
-
-function values(conditions: readonly Condition[]): SQLInputValue[] {
-  return conditions.map(([, value]) => value);
 }

@@ -1,5 +1,6 @@
 import { workerData } from 'node:worker_threads';
 import { openForReading } from './open.ts';
+import { auditReads } from './read-audit.ts';
 import { logReads } from './read-log.ts';
 import { serveReads } from './worker.ts';
 
@@ -7,4 +8,4 @@ import { serveReads } from './worker.ts';
 const { path } = workerData as { path: string };
 const database = openForReading(path);
 
-serveReads(database, logReads(database));
+serveReads(database, { ...logReads(database), ...auditReads(database) });

@@ -9,10 +9,7 @@ import type {
   Settlement,
   Store,
 } from '../port.ts';
-import type { Filter } from '../../core/filter.ts';
-import type { ApiKey } from '../../core/key.ts';
-import type { Registration } from '../../core/registration.ts';
-import type { Tenant } from '../../core/tenant.ts';
+import type { AuditEntry } from '../../core/audit.ts';
 import { Channel } from './channel.ts';
 import type { Flat, Slice, Value } from './protocol.ts';
 import { stateCode } from './rows.ts';
@@ -40,28 +37,32 @@ function createStore(writer: Channel, reader: Channel): Store {
     release: (deliveries) => writer.call('release', deliveries),
     recover: () => writer.call('recover'),
     move: (move: Move) => writer.call('move', move),
-    retry: (tenant, id, now) => writer.call('retry', tenant, id, now),
-    cancel: (tenant, id, now) => writer.call('cancel', tenant, id, now),
+    retry: (tenant, id, now, note) => noted(writer, note, 'retry', tenant, id, now),
+    cancel: (tenant, id, now, note) => noted(writer, note, 'cancel', tenant, id, now),
 
     registrations: () => writer.call('registrations'),
-    insertRegistration: (registration: Registration) =>
-      writer.call('insertRegistration', registration),
-    updateRegistration: (registration: Registration) =>
-      writer.call('updateRegistration', registration),
-    deleteRegistration: (tenant, id) => writer.call('deleteRegistration', tenant, id),
+    insertRegistration: (registration, note) =>
+      noted(writer, note, 'insertRegistration', registration),
+    updateRegistration: (registration, note) =>
+      noted(writer, note, 'updateRegistration', registration),
+    deleteRegistration: (tenant, id, note) => noted(writer, note, 'deleteRegistration', tenant, id),
 
     filters: () => writer.call('filters'),
-    putFilter: (filter: Filter) => writer.call('putFilter', filter),
-    deleteFilter: (name) => writer.call('deleteFilter', name),
+    putFilter: (filter, note) => noted(writer, note, 'putFilter', filter),
+    deleteFilter: (name, note) => noted(writer, note, 'deleteFilter', name),
 
     tenants: () => writer.call('tenants'),
-    insertTenant: (tenant: Tenant) => writer.call('insertTenant', tenant),
-    renameTenant: (id, name) => writer.call('renameTenant', id, name),
-    deleteTenant: (id) => deleteTenant(writer, id),
+    insertTenant: (tenant, note) => noted(writer, note, 'insertTenant', tenant),
+    renameTenant: (id, name, note) => noted(writer, note, 'renameTenant', id, name),
+    deleteTenant: (id, note) => deleteTenant(writer, id, note),
 
     keys: () => writer.call('keys'),
-    insertKey: (key: ApiKey) => writer.call('insertKey', key),
-    deleteKey: (tenant, id) => writer.call('deleteKey', tenant, id),
+    insertKey: (key, note) => noted(writer, note, 'insertKey', key),
+    deleteKey: (tenant, id, note) => noted(writer, note, 'deleteKey', tenant, id),
+
+    note: (entry) => writer.call('note', entry),
+    audit: (query) => reader.call('audit', query),
+    pruneAudit: (before, limit) => writer.call('pruneAudit', before, limit),
 
     deliveries: (query: DeliveryQuery) => search(reader, 'deliveries', query),
     delivery: (tenant, id) => reader.call('delivery', tenant, id),
@@ -85,12 +86,27 @@ function createStore(writer: Channel, reader: Channel): Store {
 const REMOVAL_STEP = 500;
 
 /** The tenant's own row goes last, so that a deletion cut short can be asked for again. */
-async function deleteTenant(writer: Channel, id: string): Promise<boolean> {
+async function deleteTenant(
+  writer: Channel,
+  id: string,
+  note: AuditEntry | undefined,
+): Promise<boolean> {
   let removed: number;
   do {
     removed = await writer.call<number>('emptyTenant', id, REMOVAL_STEP);
   } while (removed > 0);
-  return writer.call('deleteTenant', id);
+  return noted(writer, note, 'deleteTenant', id);
+}
+
+/** A write, and the entry of the audit log that goes with it. */
+function noted<T>(
+  writer: Channel,
+  note: AuditEntry | undefined,
+  ...[method, ...args]: [method: string, ...args: unknown[]]
+): Promise<T> {
+  return note === undefined
+    ? writer.call<T>(method, ...args)
+    : writer.call<T>('noted', note, method, ...args);
 }
 
 /** Reads slice after slice, so that others' look-ups get their turns between, until enough is found. */

@@ -1,7 +1,9 @@
 import { workerData } from 'node:worker_threads';
 import { migrate } from './migrate.ts';
 import { lockStore, openForWriting } from './open.ts';
+import type { Methods } from './protocol.ts';
 import { acceptWrites } from './write-accept.ts';
+import { auditWrites } from './write-audit.ts';
 import { deliveryWrites } from './write-deliveries.ts';
 import { installationWrites } from './write-installation.ts';
 import { removals } from './write-removal.ts';
@@ -14,11 +16,12 @@ const lock = lockStore(path);
 const database = openForWriting(path);
 migrate(database);
 
-serveWrites(database, {
+const methods: Methods = {
   ...acceptWrites(database),
   ...settleWrites(database),
   ...deliveryWrites(database),
   ...installationWrites(database),
   ...removals(database),
   ready: () => lock.isOpen,
-});
+};
+serveWrites(database, { ...methods, ...auditWrites(database, methods) });

@@ -90,3 +90,15 @@ create table attempts (
   record      text not null
 );
 create index attempts_by_delivery on attempts (delivery_id, number);
+
+-- Who did what; tenant is null for what belongs to the installation. record: the entry as JSON.
+create table audit (
+  id     text primary key,
+  tenant text,
+  record text not null
+) without rowid;
+create index audit_by_tenant on audit (tenant, id);
+create trigger audit_is_append_only before update on audit
+begin
+  select raise(abort, 'an audit entry cannot be changed');
+end;
