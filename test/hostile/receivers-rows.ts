@@ -17,6 +17,8 @@ export type Row = {
   readonly ends: readonly string[];
   /** The size of the request's body, where it matters. */
   readonly bodyBytes?: number;
+  /** True when nothing but the deadline ends a body. */
+  readonly isEndless?: boolean;
 };
 
 const OK = plain(200, 'ok');
@@ -30,6 +32,10 @@ function row(
   ends: string | readonly string[],
 ): Row {
   return { id, behaviour, serve, ends: typeof ends === 'string' ? [ends] : ends };
+}
+
+function endless(each: Row): Row {
+  return { ...each, isEndless: true };
 }
 
 /** Writes as fast as the other side reads, until it goes. */
@@ -57,7 +63,7 @@ const rawOpen = (head: string): Behaviour => answers(head);
 const status = (line: string): string => `HTTP/1.1 ${line}\r\nContent-Length: 0\r\n\r\n`;
 
 const CONNECTION: readonly Row[] = [
-  row('R003', 'resets on accept', (socket) => socket.resetAndDestroy(), 'connect_error'),
+  row('R003', 'resets on accept', (socket) => socket.resetAndDestroy(), 'connect_reset'),
   row('R005', 'accepts and never reads or answers', (socket) => socket.pause(), 'timeout'),
   {
     ...row('R006', 'never reads while a big body is sent', (socket) => socket.pause(), 'timeout'),
@@ -78,18 +84,22 @@ const SLOW: readonly Row[] = [
   row('R030', 'reads the request and never answers', (socket) => socket.resume(), 'timeout'),
   row('R031', 'sends a part of the status line', rawOpen('HTTP/1.1 2'), 'timeout'),
   row('R033', 'drips header bytes', dripping('HTTP/1.1 200 OK\r\nX: ', 'a'), 'timeout'),
-  row(
-    'R034',
-    'drips a counted body',
-    dripping('HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n', 'a'),
-    '200 truncated',
+  endless(
+    row(
+      'R034',
+      'drips a counted body',
+      dripping('HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n', 'a'),
+      '200 truncated',
+    ),
   ),
-  row('R034c', 'drips a chunked body', dripping(CHUNKED, '1\r\na\r\n'), '200 truncated'),
-  row(
-    'R035',
-    'drips a body without end',
-    dripping('HTTP/1.1 200 OK\r\n\r\n', 'a'),
-    '200 truncated',
+  endless(row('R034c', 'drips a chunked body', dripping(CHUNKED, '1\r\na\r\n'), '200 truncated')),
+  endless(
+    row(
+      'R035',
+      'drips a body without end',
+      dripping('HTTP/1.1 200 OK\r\n\r\n', 'a'),
+      '200 truncated',
+    ),
   ),
   row(
     'R037',
@@ -137,7 +147,7 @@ const INTERIM: readonly Row[] = [
     'R044',
     'switches protocols unasked',
     rawOpen('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'),
-    ['connect_error', 'protocol_error'],
+    ['connect_reset', 'protocol_error'],
   ),
 ];
 
@@ -203,11 +213,13 @@ const BODIES: readonly Row[] = [
     rawOpen('HTTP/1.1 200 OK\r\nContent-Length: abc\r\n\r\nhello'),
     'protocol_error',
   ),
-  row(
-    'R057',
-    'counts a terabyte, sends one byte',
-    rawOpen('HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\na'),
-    '200 truncated',
+  endless(
+    row(
+      'R057',
+      'counts a terabyte, sends one byte',
+      rawOpen('HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\na'),
+      '200 truncated',
+    ),
   ),
   row(
     'R058',
@@ -340,18 +352,18 @@ const BROKEN: readonly Row[] = [
     flooding('HTTP/1.1 200 OK\r\n', 'X-A: 1\r\n'.repeat(100)),
     'headers_too_large',
   ),
-  row('R088', 'ends without an answer', raw(''), 'connect_error'),
+  row('R088', 'ends without an answer', raw(''), 'connect_reset'),
   row(
     'R089',
     'resets after the request',
     (socket) => onRequest(socket, () => socket.resetAndDestroy()),
-    'connect_error',
+    'connect_reset',
   ),
   row(
     'R089h',
     'resets in the middle of the head',
     answers('HTTP/1.1 200 OK\r\nX-A', (socket) => setTimeout(() => socket.resetAndDestroy(), 50)),
-    ['connect_error', 'protocol_error'],
+    ['connect_reset', 'protocol_error'],
   ),
 ];
 

@@ -2,7 +2,6 @@ import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Registration } from '../core/registration.ts';
-import { createEgress } from '../egress/client.ts';
 import type { Egress } from '../egress/port.ts';
 import { Engine } from '../engine/engine.ts';
 import { createDeliveries } from '../service/deliveries.ts';
@@ -18,7 +17,7 @@ import type { Logger } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import type { DataFolder } from './data-folder.ts';
 import { openSealer } from './encryption.ts';
-import { allowOf, isListener, sendTest } from './outbound.ts';
+import { allowOf, openEgress, sendTest } from './outbound.ts';
 
 /** What a host may hook into. */
 export type Hooks = {
@@ -53,9 +52,9 @@ const WINDOW_BYTES = 32 * 1024 * 1024;
 /** Builds the library on a store and takes over what an earlier run left. */
 export async function buildLibrary(ground: Ground): Promise<Parts> {
   const { store, folder } = ground;
-  const egress = openEgress(ground);
   const metrics = createMetrics({ inFlight: () => engine.inFlight, counts: () => store.counts() });
   const telemetry = createTelemetry(ground.log, metrics);
+  const egress = openEgress(ground.config, ground.api, telemetry);
   const engine = createEngine(ground, { egress, telemetry, onGone: (gone) => switchOff(gone) });
   const filters = await createFilters({ store });
   const registrations = await openRegistrations(ground, {
@@ -82,16 +81,6 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const ready = (): Promise<void> => store.check();
   const library = { registrations, filters, events, deliveries, tenants, keys, ready };
   return { library, engine, egress, metrics, telemetry };
-}
-
-function openEgress({ config, api }: Ground): Egress {
-  return createEgress({
-    allow: allowOf(config),
-    requestTimeoutMs: config.requestTimeoutMs,
-    connectTimeoutMs: config.connectTimeoutMs,
-    extraCa: [],
-    isOwn: (address, port) => isListener(api(), address, port),
-  });
 }
 
 type EngineParts = Pick<Parts, 'egress' | 'telemetry'> & {

@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Config, ConfigError } from '../config/config.ts';
@@ -6,34 +8,70 @@ import { buildBody } from '../core/envelope.ts';
 import { newId } from '../core/id.ts';
 import type { Registration } from '../core/registration.ts';
 import { type Allow, parseAllow } from '../egress/allow.ts';
+import { createEgress } from '../egress/client.ts';
 import type { Egress } from '../egress/port.ts';
 import { sendAttempt } from '../engine/sender.ts';
 import type { TestResult } from '../service/library.ts';
 import type { Telemetry } from '../telemetry/events.ts';
-
-/** A registration that points at this very server would ring itself for ever. */
-export function isListener(
-  api: FastifyInstance | undefined,
-  address: string,
-  port: number,
-): boolean {
-  const listeners: readonly (AddressInfo | string)[] =
-    api?.server.listening === true ? [api.server.address() ?? ''] : [];
-  return listeners.some(
-    (own) =>
-      typeof own !== 'string' &&
-      own.port === port &&
-      [address, '0.0.0.0', '::'].includes(own.address),
-  );
-}
+import { isOwnListener } from './own-listener.ts';
 
 /** What the operator lets registrations point at besides the public internet. Throws ConfigError. */
 export function allowOf(config: Config): Allow {
   try {
-    return parseAllow(config.allowNetworks, config.allowMetadata);
+    const allowed = parseAllow(config.allowNetworks, config.allowMetadata);
+    return { ...allowed, ports: config.allowPorts, own: ownPlace(config.baseUrl) };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ConfigError(`--allow-networks (SCHOOLBELL_ALLOW_NETWORKS): ${reason}`, { cause });
+  }
+}
+
+function ownPlace(baseUrl: string | null): string | null {
+  if (baseUrl === null) return null;
+  const { protocol, hostname, port } = new URL(baseUrl);
+  return `${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}`;
+}
+
+/** The only way out, with the limits and openings of the configuration. Throws ConfigError. */
+export function openEgress(
+  config: Config,
+  api: () => FastifyInstance | undefined,
+  telemetry: Pick<Telemetry, 'blocked'>,
+): Egress {
+  return createEgress({
+    allow: allowOf(config),
+    requestTimeoutMs: config.requestTimeoutMs,
+    connectTimeoutMs: config.connectTimeoutMs,
+    extraCa: config.caFile === null ? [] : readAuthorities(config.caFile),
+    isOwn: (address, port) => isOwnListener(listenersOf(api()), { address, port }),
+    onBlocked: (blocked) => telemetry.blocked(blocked),
+  });
+}
+
+function listenersOf(api: FastifyInstance | undefined): AddressInfo[] {
+  return (api?.addresses() ?? []).filter((each) => typeof each !== 'string');
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** The certificates of a PEM file. Throws ConfigError with a sentence when they cannot be used. */
+function readAuthorities(path: string): readonly string[] {
+  const refuse = (reason: string, cause?: unknown): never => {
+    throw new ConfigError(`--ca-file (SCHOOLBELL_CA_FILE): ${path} ${reason}`, { cause });
+  };
+  try {
+    const certificates = readFileSync(path, 'utf8').match(CERTIFICATE) ?? [];
+    for (const pem of certificates) {
+      if (new Date(new X509Certificate(pem).validTo).getTime() < systemClock.now())
+        refuse('holds a certificate that has expired.');
+    }
+    return certificates.length > 0 ? certificates : refuse('holds no certificate in PEM.');
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
+    return refuse(
+      `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      cause,
+    );
   }
 }
 

@@ -37,6 +37,8 @@ test('a setting that cannot be used is refused with its name and what it takes',
     [{ retrySchedule: 'often' }, /--retry-schedule .* takes 'standard'/],
     [{ logLevel: 'loud' }, /--log-level/],
     [{ baseUrl: 'example.org' }, /--base-url .* absolute http or https URL/],
+    [{ allowPorts: '443,https' }, /--allow-ports .* takes port numbers/],
+    [{ allowPorts: '0' }, /--allow-ports/],
     [{ showSecrets: 'maybe' }, /--show-secrets .* takes true or false/],
   ];
   for (const [flags, message] of refused) {

@@ -12,6 +12,10 @@ export type Config = {
   readonly encryptionKey: string | null;
   readonly allowNetworks: readonly string[];
   readonly allowMetadata: boolean;
+  /** Null for all that belong to no other kind of service. */
+  readonly allowPorts: ReadonlySet<number> | null;
+  /** Path of a PEM file. */
+  readonly caFile: string | null;
   readonly schedule: Schedule;
   readonly requestTimeoutMs: number;
   readonly connectTimeoutMs: number;
@@ -45,6 +49,8 @@ export function readConfig(
     encryptionKey: read.optional('encryptionKey'),
     allowNetworks: read.list('allowNetworks'),
     allowMetadata: read.switch('allowMetadata'),
+    allowPorts: read.ports('allowPorts'),
+    caFile: read.optional('caFile'),
     schedule: read.schedule('retrySchedule'),
     requestTimeoutMs: read.duration('requestTimeout', { min: 1000, max: 300_000 }),
     connectTimeoutMs: read.duration('connectTimeout', { min: 100, max: 60_000 }),
@@ -95,6 +101,13 @@ class Reader {
   list(name: OptionName): string[] {
     const items = this.text(name).split(',');
     return items.map((item) => item.trim()).filter((item) => item !== '');
+  }
+
+  ports(name: OptionName): ReadonlySet<number> | null {
+    const items = this.list(name);
+    if (items.every((item) => /^[1-9]\d{0,4}$/.test(item) && Number(item) < 65_536))
+      return items.length === 0 ? null : new Set(items.map(Number));
+    return this.#refuse(name, 'port numbers from 1 to 65535, separated by commas');
   }
 
   switch(name: OptionName): boolean {

@@ -21,6 +21,8 @@ export type OptionName =
   | 'encryptionKey'
   | 'allowNetworks'
   | 'allowMetadata'
+  | 'allowPorts'
+  | 'caFile'
   | 'retrySchedule'
   | 'requestTimeout'
   | 'connectTimeout'
@@ -89,6 +91,20 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     placeholder: '',
     help: 'Lets allowed networks include the metadata addresses of cloud providers. Almost never right.',
     default: 'false',
+  },
+  allowPorts: {
+    flag: 'allow-ports',
+    kind: 'list',
+    placeholder: '<list>',
+    help: 'The only ports that webhooks may use outside of allowed networks, separated by commas. All that belong to no other kind of service where not said.',
+    default: '',
+  },
+  caFile: {
+    flag: 'ca-file',
+    kind: 'text',
+    placeholder: '<file>',
+    help: 'Certificate authorities, in PEM, that receivers are trusted by besides the well-known ones. Verification cannot be switched off.',
+    default: null,
   },
   retrySchedule: {
     flag: 'retry-schedule',

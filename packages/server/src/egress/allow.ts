@@ -17,9 +17,19 @@ export type Allow = {
   readonly names: readonly { readonly name: string; readonly port: number | null }[];
   /** Metadata addresses inside allowed networks are let through too. */
   readonly metadata: boolean;
+  /** The only ports there are outside of what is allowed; null for all that belong to no other service. */
+  readonly ports: ReadonlySet<number> | null;
+  /** `host:port` under which this installation is reached; it would ring itself for ever. */
+  readonly own: string | null;
 };
 
-export const ALLOW_NOTHING: Allow = { networks: [], names: [], metadata: false };
+export const ALLOW_NOTHING: Allow = {
+  networks: [],
+  names: [],
+  metadata: false,
+  ports: null,
+  own: null,
+};
 
 /** Reads `CIDR`, `address` or `name`, each with or without `:port`. Throws RangeError with a sentence. */
 export function parseAllow(entries: readonly string[], metadata: boolean): Allow {
@@ -36,7 +46,7 @@ export function parseAllow(entries: readonly string[], metadata: boolean): Allow
       );
     }
   }
-  return { networks, names, metadata };
+  return { ...ALLOW_NOTHING, networks, names, metadata };
 }
 
 /** True when the name itself is allowed at this port. */

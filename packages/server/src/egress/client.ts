@@ -1,7 +1,7 @@
 import type { Outcome } from '../core/outcome.ts';
 import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
-import { dial, type DialOptions } from './dial.ts';
+import { dial, type DialOptions, vet } from './dial.ts';
 import type { ExchangeEnd } from './exchange.ts';
 import { exchangeByNode } from './fallback.ts';
 import { Failure } from './failure.ts';
@@ -17,6 +17,16 @@ export type EgressOptions = Omit<DialOptions, 'resolve'> & {
   readonly resolve?: DialOptions['resolve'];
   /** Idle connections kept in all; 2,000 where not said. */
   readonly maxIdle?: number;
+  /** Called for each request that a rule kept from being sent, whatever asked for it. */
+  readonly onBlocked?: (blocked: BlockedRequest) => void;
+};
+
+/** For the operator alone: who asked, what for, and the rule that refused it. */
+export type BlockedRequest = {
+  readonly pool: string;
+  /** Null when the URI has none that can be trusted. */
+  readonly host: string | null;
+  readonly rule: string;
 };
 
 const KNOWN_URIS = 10_000;
@@ -48,7 +58,11 @@ class GuardedEgress implements Egress {
 
   send(request: OutboundRequest): Promise<Outcome> {
     const verdict = this.#judge(request.uri);
-    if (!verdict.ok) return Promise.resolve({ kind: 'blocked', rule: verdict.rule });
+    if (!verdict.ok) {
+      const { rule } = verdict;
+      this.#options.onBlocked?.({ pool: request.pool, host: null, rule });
+      return Promise.resolve({ kind: 'blocked', rule });
+    }
     if (this.#closed) return Promise.resolve(CLOSED);
     const { target } = verdict;
     const timeoutMs = request.timeoutMs ?? this.#options.requestTimeoutMs;
@@ -111,7 +125,9 @@ class GuardedEgress implements Egress {
     sending.phase = 'connect';
     if (sending.isOver) return;
     try {
-      const socket = await dial(target, this.#options);
+      sending.addresses ??= await vet(target, this.#options);
+      if (sending.isOver) return;
+      const socket = await dial(target, sending.addresses, this.#options);
       if (sending.isOver) socket.destroy();
       else if (this.#continuing.has(target.origin)) {
         sending.phase = 'response';
@@ -126,10 +142,18 @@ class GuardedEgress implements Egress {
         this.#exchange(sending, connection);
       }
     } catch (error) {
-      sending.end(
-        error instanceof Failure ? error.outcome : { kind: 'protocol_error', code: 'UNKNOWN' },
-      );
+      this.#onUnsent(sending, error);
     }
+  }
+
+  #onUnsent(sending: Sending, error: unknown): void {
+    const { request, target } = sending;
+    const outcome: Outcome =
+      error instanceof Failure ? error.outcome : { kind: 'protocol_error', code: 'UNKNOWN' };
+    if (outcome.kind === 'blocked') {
+      this.#options.onBlocked?.({ pool: request.pool, host: target.host, rule: outcome.rule });
+    }
+    sending.end(outcome);
   }
 
   #exchange(sending: Sending, connection: Connection): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ALLOW_NOTHING } from './allow.ts';
+import { checkPeer } from './dial.ts';
 import type { Egress } from './port.ts';
 import { brief, openEgress, post } from './testing/open-egress.ts';
 import { answers, closeServers, plain, rawServer } from './testing/raw-server.ts';
@@ -60,10 +61,51 @@ test('refuses the whole answer for one bad address, however far down it is', asy
       resolve: () => Promise.resolve(answer),
     });
     const outcome = await mixed.send(post('http://receiver.example.com/'));
-    assert.deepEqual(outcome, { kind: 'blocked', rule: 'address' });
+    assert.equal(brief(outcome), 'blocked');
     await mixed.close();
   }
   await server.close();
+});
+
+test('tells the operator what was refused and by which rule', async () => {
+  const told: unknown[] = [];
+  const strict = openEgress({
+    allow: ALLOW_NOTHING,
+    resolve: () => Promise.resolve(['169.254.169.254']),
+    onBlocked: (blocked) => told.push(blocked),
+  });
+  await strict.send(post('http://127.0.0.1/?secret', { pool: 'one' }));
+  await strict.send(post('https://receiver.example.com:8443/?secret', { pool: 'two' }));
+  assert.deepEqual(told, [
+    { pool: 'one', host: null, rule: 'place' },
+    { pool: 'two', host: 'receiver.example.com:8443', rule: 'metadata' },
+  ]);
+  await strict.close();
+});
+
+test('writes nothing to a peer that is none of the judged addresses', () => {
+  const connectedTo = (remoteAddress: string | undefined) => (): void =>
+    checkPeer({ remoteAddress }, ['93.184.216.34', '2606:4700:4700::1111']);
+  connectedTo('93.184.216.34')();
+  connectedTo('2606:4700:4700:0:0:0:0:1111')();
+  assert.throws(connectedTo('10.0.0.1'), { outcome: { kind: 'blocked', rule: 'peer' } });
+  assert.throws(connectedTo(undefined), {
+    outcome: { kind: 'connect_error', code: 'ECONNRESET' },
+  });
+});
+
+test('looks a name up once for an attempt, also when it is sent again', async () => {
+  let lookups = 0;
+  const counting = openEgress({
+    resolve: () => {
+      lookups += 1;
+      return Promise.resolve([lookups === 1 ? '127.0.0.1' : '127.0.0.9']);
+    },
+  });
+  const server = await rawServer(answers(`HTTP/1.1 100 Continue\r\n\r\n${plain(200)}`));
+  assert.equal(brief(await counting.send(post(`http://receiver.test:${server.port}/`))), '200');
+  assert.deepEqual([lookups, server.accepted()], [1, 2]);
+  await Promise.all([counting.close(), server.close()]);
 });
 
 test('looks a name up once for each connection', async () => {

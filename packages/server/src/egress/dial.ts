@@ -1,6 +1,12 @@
 import { type LookupAddress } from 'node:dns';
 import { connect as connectTcp, isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
-import { connect as connectTls, type SecureContext, createSecureContext } from 'node:tls';
+import {
+  connect as connectTls,
+  createSecureContext,
+  getCACertificates,
+  type SecureContext,
+} from 'node:tls';
+import { refuseAddress } from './address.ts';
 import { type Allow, allowsAddress, allowsName } from './allow.ts';
 import { codeOf, connectOutcome, Failure } from './failure.ts';
 import { MAX_ADDRESSES, type Resolve } from './resolver.ts';
@@ -18,12 +24,14 @@ export type DialOptions = {
 };
 
 /**
- * Opens a connection to a target. The name is looked up once, every address of the answer is
- * judged, one bad address refuses all, and only judged addresses are dialled; the peer is checked
- * again before the first byte is written. Rejects with Failure.
+ * Opens a connection to one of a target's addresses, which `vet` gave. The peer is checked again
+ * before the first byte is written. Rejects with Failure.
  */
-export async function dial(target: Target, options: DialOptions): Promise<Socket> {
-  const addresses = await vettedAddresses(target, options);
+export async function dial(
+  target: Target,
+  addresses: readonly string[],
+  options: DialOptions,
+): Promise<Socket> {
   let phase: 'connect' | 'tls' = 'connect';
   const socket = connectTcp(tcpOptions(target, addresses));
   socket.on('error', ignore);
@@ -47,12 +55,16 @@ export async function dial(target: Target, options: DialOptions): Promise<Socket
   }
 }
 
-async function vettedAddresses(target: Target, options: DialOptions): Promise<readonly string[]> {
+/**
+ * The addresses that may be dialled. A name is looked up once, every address of the answer is
+ * judged, and one bad address refuses all. Rejects with Failure.
+ */
+export async function vet(target: Target, options: DialOptions): Promise<readonly string[]> {
   const addresses = target.isLiteral ? [target.hostname] : await lookUp(target, options);
   const byName = !target.isLiteral && allowsName(options.allow, target.hostname, target.port);
   for (const address of addresses) {
     if (!allowsAddress(options.allow, { address, port: target.port, byName })) {
-      throw new Failure({ kind: 'blocked', rule: 'address' });
+      throw new Failure({ kind: 'blocked', rule: refuseAddress(address) ?? 'not public' });
     }
     if (options.isOwn(address, target.port))
       throw new Failure({ kind: 'blocked', rule: 'own listener' });
@@ -97,7 +109,11 @@ function tcpOptions(target: Target, addresses: readonly string[]): TcpNetConnect
   };
 }
 
-function checkPeer(socket: Socket, addresses: readonly string[]): void {
+/** Throws Failure unless the socket's other end is one of these. */
+export function checkPeer(
+  socket: { readonly remoteAddress?: string | undefined },
+  addresses: readonly string[],
+): void {
   const peer = socket.remoteAddress;
   if (peer === undefined) throw new Failure({ kind: 'connect_error', code: 'ECONNRESET' });
   if (addresses.some((address) => isSameAddress(address, peer))) return;
@@ -114,7 +130,7 @@ function bracket(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
 }
 
-const contexts = new Map<string, SecureContext>();
+const contexts = new WeakMap<readonly string[], SecureContext>();
 
 /** Sessions are never resumed, so that no ticket of one registration serves another. */
 async function handshake(socket: Socket, target: Target, options: DialOptions): Promise<Socket> {
@@ -132,12 +148,11 @@ async function handshake(socket: Socket, target: Target, options: DialOptions): 
 }
 
 function contextFor(extraCa: readonly string[]): SecureContext {
-  const key = extraCa.join('\n');
-  let context = contexts.get(key);
+  let context = contexts.get(extraCa);
   if (context === undefined) {
-    context = createSecureContext({ minVersion: 'TLSv1.2' });
-    for (const certificate of extraCa) context.context.addCACert(certificate);
-    contexts.set(key, context);
+    const ca = extraCa.length === 0 ? {} : { ca: [...getCACertificates(), ...extraCa] };
+    context = createSecureContext({ ...ca, minVersion: 'TLSv1.2' });
+    contexts.set(extraCa, context);
   }
   return context;
 }

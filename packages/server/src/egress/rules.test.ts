@@ -190,6 +190,36 @@ test('metadata addresses need an option of their own', () => {
   assert.equal(checkUri('http://169.254.169.254/', parseAllow(networks, true)).ok, true);
 });
 
+test('an operator’s list of ports holds for every place but those that are allowed themselves', () => {
+  const allow = { ...parseAllow(['10.1.0.0/16', 'intranet'], false), ports: new Set([443, 8443]) };
+  for (const uri of ['https://a.example/', 'https://1.1.1.1:8443/', 'http://10.1.0.1:9000/'])
+    assert.ok(checkUri(uri, allow).ok, uri);
+  assert.ok(checkUri('http://intranet:9000/', allow).ok);
+  for (const uri of ['http://a.example/', 'https://a.example:9000/', 'http://1.1.1.1/'])
+    assert.deepEqual(checkUri(uri, allow), {
+      ok: false,
+      rule: 'port not allowed',
+      sentence: 'The port of the WebHook URI is not one that this installation sends to.',
+    });
+});
+
+test('the place that this service is reached at is refused, unless the operator names it', () => {
+  const own = 'hooks.school.example:443';
+  const rule = (uri: string, entries: string[] = []): string => {
+    const verdict = checkUri(uri, { ...parseAllow(entries, false), own });
+    return verdict.ok ? 'taken' : verdict.rule;
+  };
+  for (const uri of [
+    'https://hooks.school.example/webhooks/events',
+    'https://HOOKS.school.example:443/',
+    'https://hooks.school.example./',
+  ])
+    assert.equal(rule(uri), 'own', uri);
+  for (const uri of ['https://hooks.school.example:8443/', 'https://school.example/'])
+    assert.equal(rule(uri), 'taken', uri);
+  assert.equal(rule('https://hooks.school.example/', ['hooks.school.example:443']), 'taken');
+});
+
 test('an opened NAT64 prefix leads only to what is open behind it', () => {
   const open = (
     address: string,

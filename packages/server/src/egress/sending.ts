@@ -11,6 +11,8 @@ export class Sending implements Timed {
   /** What runs now, if it can be ended early. */
   running: { abort(failure: Failure): void } | undefined;
   phase: 'connect' | 'response' = 'connect';
+  /** What its name led to: looked up once, whatever happens afterwards. */
+  addresses: readonly string[] | undefined;
   wasRepeated = false;
   isOver = false;
   /** The clock of a request that has a time of its own. */

@@ -90,6 +90,13 @@ test('refuses an expired certificate', async () => {
   });
 });
 
+test('verifies although the environment says not to', async (t) => {
+  process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+  t.after(() => delete process.env['NODE_TLS_REJECT_UNAUTHORIZED']);
+  assert.equal(brief(await sendTo(certificates.selfSigned, OK)), 'tls_error');
+  assert.equal(brief(await sendTo(certificates.wrongName, OK)), 'tls_error');
+});
+
 test('refuses TLS 1.1', async () => {
   const old = {
     minVersion: 'TLSv1',

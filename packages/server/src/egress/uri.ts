@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { type Allow, allowsAddress, allowsName, inAllowedNetwork } from './allow.ts';
 import { parseAddress } from './address.ts';
+import { type Allow, allowsAddress, allowsName, inAllowedNetwork } from './allow.ts';
 
 /** Where a request goes, as read from a URI that passed every rule. */
 export type Target = {
@@ -50,6 +50,8 @@ const SENTENCES = {
   fragment: 'A WebHook URI has no fragment (#).',
   host: 'The host of the WebHook URI is not written in its ordinary form.',
   port: 'The port of the WebHook URI belongs to another kind of service.',
+  'port not allowed': 'The port of the WebHook URI is not one that this installation sends to.',
+  own: 'The WebHook URI points at this very service.',
   place: 'The WebHook URI does not point to a place on the public internet.',
 } as const;
 
@@ -79,9 +81,21 @@ function judge(url: URL, authority: string, allow: Allow): UriVerdict {
   const target = toTarget(url);
   if (!isWrittenPlainly(authority, target)) return refuse('host');
   const isAllowed = isAllowedByOperator(target, allow);
-  if (DENIED_PORTS.has(target.port) && !isAllowed) return refuse('port');
-  if (!isAllowed && !isPublicPlace(target, allow)) return refuse('place');
-  return { ok: true, target };
+  const refused = refusePlace(target, allow);
+  return isAllowed || refused === undefined ? { ok: true, target } : refuse(refused);
+}
+
+/** The rule that refuses a place which the operator did not open. */
+function refusePlace(target: Target, allow: Allow): keyof typeof SENTENCES | undefined {
+  const { port } = target;
+  if (DENIED_PORTS.has(port)) return 'port';
+  if (allow.ports?.has(port) === false) return 'port not allowed';
+  if (!isPublicPlace(target, allow)) return 'place';
+  return isOwnPlace(target, allow) ? 'own' : undefined;
+}
+
+function isOwnPlace({ hostname, port }: Target, { own }: Allow): boolean {
+  return own === `${hostname.replace(/\.$/, '')}:${port}`;
 }
 
 function toTarget(url: URL): Target {

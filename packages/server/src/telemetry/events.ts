@@ -8,6 +8,12 @@ import type { Metrics } from './metrics.ts';
 export type Telemetry = {
   /** One wide line an attempt: at debug when it delivered, at info when it did not. */
   readonly attempted: (registration: Registration, attempt: Attempt) => void;
+  /** A rule kept a request from being sent: a delivery, a test or an echo. */
+  readonly blocked: (blocked: {
+    readonly pool: string;
+    readonly host: string | null;
+    readonly rule: string;
+  }) => void;
   readonly registered: (
     registration: Registration,
     change: 'added' | 'changed' | 'removed',
@@ -25,6 +31,10 @@ export function createTelemetry(log: Logger, metrics: Metrics): Telemetry {
       const delivered = attempt.outcome.kind === 'response' && attempt.outcome.status < 300;
       const level = delivered ? 'debug' : 'info';
       if (log.isLevelEnabled(level)) log[level](attemptLine(registration, attempt), 'attempt');
+    },
+    blocked: (blocked) => {
+      metrics.blocked(blocked.rule);
+      log.warn(blocked, 'blocked');
     },
     registered: ({ tenant, id, filters, isPaused }, change) => {
       log.info({ tenant, registration: id, filters, isPaused }, `registration ${change}`);

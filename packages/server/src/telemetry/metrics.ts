@@ -8,6 +8,8 @@ export type Metrics = {
   readonly text: () => Promise<string>;
   readonly published: (events: number, ms: number) => void;
   readonly attempted: (attempt: Attempt) => void;
+  /** A request that a rule kept from being sent; there are a dozen rules. */
+  readonly blocked: (rule: string) => void;
 };
 
 /** What is read when the metrics are asked for. */
@@ -46,6 +48,12 @@ export function createMetrics(gauges: Gauges): Metrics {
     buckets: SECONDS,
     registers,
   });
+  const blocked = new Counter({
+    name: 'schoolbell_blocked_total',
+    help: 'Requests that a rule kept from being sent, by rule.',
+    labelNames: ['rule'],
+    registers,
+  });
   registerGauges(registers, gauges);
   return {
     contentType: register.contentType,
@@ -54,6 +62,7 @@ export function createMetrics(gauges: Gauges): Metrics {
       events.inc(count);
       publish.observe(ms / 1000);
     },
+    blocked: (rule) => blocked.inc({ rule }),
     attempted: ({ outcome, durationMs }) => {
       attempts.inc({ outcome: explain(outcome).class });
       duration.observe(durationMs / 1000);
