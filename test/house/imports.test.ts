@@ -25,9 +25,6 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   'version.ts': [],
 };
 
-/** Modules that open sockets or look up names, for egress alone. */
-const OUTBOUND = /^(undici|node:(net|tls|dns|dns\/promises|https|http|http2|dgram))$/;
-
 type Import = { readonly from: string; readonly to: string; readonly line: string };
 
 function sources(folder: string): string[] {
@@ -61,19 +58,6 @@ test('imports point downwards, as CONTRIBUTING.md says', () => {
     wrong.map(({ from, to }) => `${from} → ${to}`),
     [],
   );
-});
-
-test('only egress opens outbound sockets or looks up names', () => {
-  const types = /^import type /;
-  const wrong = imports(SERVER).filter(
-    ({ from, to, line }) => OUTBOUND.test(to) && placeOf(from) !== 'egress' && !types.test(line),
-  );
-  const calls = sources(SERVER).filter(
-    (file) =>
-      placeOf(file) !== 'egress' &&
-      /(?<![.\w])fetch\(/.test(readFileSync(join(SERVER, file), 'utf8')),
-  );
-  assert.deepEqual([...wrong.map(({ from, to }) => `${from} → ${to}`), ...calls], []);
 });
 
 test('only app imports a driver of the store', () => {
