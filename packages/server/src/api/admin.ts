@@ -4,6 +4,7 @@ import type { Filter } from '../core/filter.ts';
 import type { ApiKey } from '../core/key.ts';
 import type { Tenant } from '../core/tenant.ts';
 import type { RouteDeps } from './route-deps.ts';
+import { originOf } from './audit.ts';
 import { objectBody } from './body.ts';
 import { docs } from './docs/operations.ts';
 import { NewFilter, NewKey, NewTenant, TenantName } from './docs/schemas.ts';
@@ -31,7 +32,11 @@ function tenantRoutes(app: FastifyInstance, { library: { tenants } }: RouteDeps)
   );
   app.post('/admin/tenants', { config, schema: docs.createTenant }, async (request, reply) => {
     const { Id, Name } = objectBody(request, NewTenant);
-    return sendJson(reply, 201, tenantJson(await tenants.create(Id, Name ?? Id)));
+    return sendJson(
+      reply,
+      201,
+      tenantJson(await tenants.create(Id, Name ?? Id, originOf(request))),
+    );
   });
   app.get(
     '/admin/tenants/:id',
@@ -44,7 +49,7 @@ function tenantRoutes(app: FastifyInstance, { library: { tenants } }: RouteDeps)
     { config, schema: docs.renameTenant },
     async (request: TenantRequest, reply) => {
       const { Name } = objectBody(request, TenantName);
-      const renamed = await tenants.rename(request.params.id, Name);
+      const renamed = await tenants.rename(request.params.id, Name, originOf(request));
       return sendJson(
         reply,
         200,
@@ -56,7 +61,7 @@ function tenantRoutes(app: FastifyInstance, { library: { tenants } }: RouteDeps)
     '/admin/tenants/:id',
     { config, schema: docs.deleteTenant },
     async (request: TenantRequest, reply) => {
-      if (await tenants.remove(request.params.id)) return sendEmpty(reply, 204);
+      if (await tenants.remove(request.params.id, originOf(request))) return sendEmpty(reply, 204);
       throw noTenant(request.params.id);
     },
   );
@@ -78,11 +83,8 @@ function keyRoutes(app: FastifyInstance, { library: { tenants, keys } }: RouteDe
     async (request: TenantRequest, reply) => {
       const { id } = known(tenants.get(request.params.id), request.params.id);
       const { Level, Name, ExpiresAt } = objectBody(request, NewKey);
-      const { record, key } = await keys.create(id, {
-        level: Level,
-        name: Name ?? '',
-        expiresAt: expiryOf(ExpiresAt),
-      });
+      const asked = { level: Level, name: Name ?? '', expiresAt: expiryOf(ExpiresAt) };
+      const { record, key } = await keys.create(id, asked, originOf(request));
       return sendJson(reply, 201, {
         Id: record.id,
         Key: key,
@@ -96,7 +98,7 @@ function keyRoutes(app: FastifyInstance, { library: { tenants, keys } }: RouteDe
     { config, schema: docs.revokeKey },
     async (request: KeyRequest, reply) => {
       const { id, keyId } = request.params;
-      if (await keys.revoke(id, keyId)) return sendEmpty(reply, 204);
+      if (await keys.revoke(id, keyId, originOf(request))) return sendEmpty(reply, 204);
       throw new AppError('not_found', `The tenant '${id.slice(0, 64)}' has no such key.`);
     },
   );
@@ -130,7 +132,7 @@ function ownFilterRoutes(app: FastifyInstance, { library: { filters } }: RouteDe
       }
       const existed = filters.get(name) !== undefined;
       const filter = filterOf(name, objectBody(request, NewFilter));
-      await filters.put(filter);
+      await filters.put(filter, originOf(request));
       return sendJson(reply, existed ? 200 : 201, filterJson(filter));
     },
   );
@@ -138,7 +140,8 @@ function ownFilterRoutes(app: FastifyInstance, { library: { filters } }: RouteDe
     '/admin/filters/:name',
     { config, schema: docs.deleteFilter },
     async (request: NameRequest, reply) => {
-      if (await filters.remove(request.params.name)) return sendEmpty(reply, 204);
+      if (await filters.remove(request.params.name, originOf(request)))
+        return sendEmpty(reply, 204);
       throw new AppError('not_found', `There is no filter '${request.params.name.slice(0, 128)}'.`);
     },
   );

@@ -1,6 +1,8 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { AppError } from '../core/errors.ts';
+import { newId } from '../core/id.ts';
 import { adminRoutes } from './admin.ts';
+import { auditRoutes } from './audit.ts';
 import { createAuthentication } from './auth.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { addDocuments, documentRoutes } from './docs/routes.ts';
@@ -17,6 +19,8 @@ import { addUnknownRoute } from './unknown-route.ts';
 const MAX_BODY_BYTES = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_MS = 75_000;
+/** On every answer; the log and the audit log name the call by it. Ids that callers send are not taken. */
+const REQUEST_ID = 'x-request-id';
 
 /** The HTTP API, ready to listen or to be mounted. Handlers read, ask the library, and answer. */
 export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
@@ -27,15 +31,29 @@ export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
     connectionTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     exposeHeadRoutes: false,
+    genReqId: () => newId(Date.now()),
+    requestIdHeader: false,
     rewriteUrl: (request) => withoutPrefix(request.url ?? '/'),
     routerOptions: { caseSensitive: false, ignoreTrailingSlash: true, maxParamLength: 512 },
     // Paths that cannot be routed.
     frameworkErrors: (error, request, reply) => {
+      reply.header(REQUEST_ID, request.id);
       onError(error, request, reply);
     },
     logger: false,
   });
   app.decorateRequest('caller');
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header(REQUEST_ID, request.id);
+    done();
+  });
+  const { onAnswered } = deps;
+  if (onAnswered !== undefined) {
+    app.addHook('onResponse', (request, reply, done) => {
+      onAnswered(request, reply);
+      done();
+    });
+  }
   app.setErrorHandler(onError);
   addUnknownRoute(app, deps);
   readBodiesAsBytes(app);
@@ -54,6 +72,7 @@ export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
       eventRoutes,
       deliveryRoutes,
       adminRoutes,
+      auditRoutes,
       serviceRoutes,
     ];
     for (const routes of all) await api.register(routes(deps));

@@ -5,6 +5,7 @@ import { AppError } from '../core/errors.ts';
 import type { Library } from '../service/library.ts';
 import type { DeliveryRow } from '../store/port.ts';
 import { attemptJson } from './attempt-json.ts';
+import { originOf } from './audit.ts';
 import { docs } from './docs/operations.ts';
 import { given, limitOf, readQuery, timeOf } from './query.ts';
 import { sendJson } from './reply.ts';
@@ -56,7 +57,9 @@ export function deliveryRoutes(deps: RouteDeps): FastifyPluginCallback {
       '/webhooks/deliveries/:id/retry',
       { config: { access: 'write' }, schema: docs.retryDelivery },
       async (request: OneRequest, reply) => {
-        if (!(await deliveries.retry(request.caller.tenant, request.params.id))) throw unknown();
+        const { tenant } = request.caller;
+        if (!(await deliveries.retry(tenant, request.params.id, originOf(request))))
+          throw unknown();
         return sendJson(reply, 202, {
           Message: 'The delivery is sent again now, from the first step of its schedule.',
         });
@@ -66,7 +69,9 @@ export function deliveryRoutes(deps: RouteDeps): FastifyPluginCallback {
       '/webhooks/deliveries/:id/cancel',
       { config: { access: 'write' }, schema: docs.cancelDelivery },
       async (request: OneRequest, reply) => {
-        if (!(await deliveries.cancel(request.caller.tenant, request.params.id))) throw unknown();
+        const { tenant } = request.caller;
+        if (!(await deliveries.cancel(tenant, request.params.id, originOf(request))))
+          throw unknown();
         return sendJson(reply, 200, { Message: 'The delivery is cancelled.' });
       },
     );

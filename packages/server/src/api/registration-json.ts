@@ -1,34 +1,28 @@
 import { isPrivateFilter, type Registration } from '../core/registration.ts';
-import { maskSecret } from '../service/registration-rules.ts';
+import { maskRegistration } from '../service/registration-rules.ts';
 
 export type RegistrationView = {
-  /** The secret in clear: in the answer to its registration, or where the operator chose so. */
-  readonly showSecret: boolean;
+  /**
+   * Secret, header values and the values of the URI's query in clear: in the answer to its
+   * registration, or where the operator chose so.
+   */
+  readonly showSecrets: boolean;
   /** A lower-case `id` beside `Id`, for tools that look for it. */
   readonly withLowerId?: boolean;
 };
 
 /** A registration in Microsoft's member order, compact, with its Properties as they were written. */
 export function registrationJson(registration: Registration, view: RegistrationView): string {
-  const {
-    id,
-    webHookUri,
-    secret,
-    description,
-    isPaused,
-    filters,
-    headers,
-    properties,
-    switchedOff,
-  } = registration;
+  const { id, description, isPaused, filters, properties, switchedOff } = registration;
+  const shown = view.showSecrets ? registration : maskRegistration(registration);
   const members = [
     `"Id":${JSON.stringify(id)}`,
-    `"WebHookUri":${JSON.stringify(webHookUri)}`,
-    `"Secret":${JSON.stringify(view.showSecret ? secret : maskSecret(secret))}`,
+    `"WebHookUri":${JSON.stringify(shown.webHookUri)}`,
+    `"Secret":${JSON.stringify(shown.secret)}`,
     `"Description":${JSON.stringify(description)}`,
     `"IsPaused":${isPaused}`,
     `"Filters":${JSON.stringify(filters.filter((name) => !isPrivateFilter(name)))}`,
-    `"Headers":${headersJson(headers)}`,
+    `"Headers":${headersJson(shown.headers)}`,
     `"Properties":${properties}`,
   ];
   if (switchedOff !== null) {

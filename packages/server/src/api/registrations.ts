@@ -4,6 +4,7 @@ import type { Registration } from '../core/registration.ts';
 import type { RegisterOptions, RegistrationDraft } from '../service/library.ts';
 import { readRegistration } from '../service/registration-draft.ts';
 import { attemptJson } from './attempt-json.ts';
+import { originOf } from './audit.ts';
 import { objectBody, textBody } from './body.ts';
 import { docs } from './docs/operations.ts';
 import { TestRequest } from './docs/schemas.ts';
@@ -20,13 +21,14 @@ export function registrationRoutes(deps: RouteDeps): FastifyPluginCallback {
   return (app: FastifyInstance, _options, done) => {
     addReads(app, deps);
     addWrites(app, deps);
+    addRemovals(app, deps);
     done();
   };
 }
 
 function addReads(app: FastifyInstance, deps: RouteDeps): void {
   const { registrations } = deps.library;
-  const show = { showSecret: deps.showSecrets };
+  const show = { showSecrets: deps.showSecrets };
   app.get(
     '/webhooks/registrations',
     { config: { access: 'read' }, schema: docs.listRegistrations },
@@ -62,7 +64,7 @@ function addWrites(app: FastifyInstance, deps: RouteDeps): void {
         'location',
         link(deps, request, `/webhooks/registrations/${encodeURI(made.id)}`),
       );
-      return sendText(reply, 201, registrationJson(made, { showSecret: true }));
+      return sendText(reply, 201, registrationJson(made, { showSecrets: true }));
     },
   );
   app.put(
@@ -79,11 +81,23 @@ function addWrites(app: FastifyInstance, deps: RouteDeps): void {
       return sendEmpty(reply, 200);
     },
   );
+  app.post(
+    '/webhooks/registrations/:id/test',
+    { config: { access: 'write' }, schema: docs.testRegistration },
+    (request: OneRequest, reply) => sendTest(deps, request, reply),
+  );
+}
+
+function addRemovals(app: FastifyInstance, { library: { registrations } }: RouteDeps): void {
   app.delete(
     '/webhooks/registrations/:id',
     { config: { access: 'write' }, schema: docs.deleteRegistration },
     async (request: OneRequest, reply) => {
-      const removed = await registrations.remove(request.caller.tenant, request.params.id);
+      const removed = await registrations.remove(
+        request.caller.tenant,
+        request.params.id,
+        originOf(request),
+      );
       return sendEmpty(reply, removed ? 200 : 404);
     },
   );
@@ -94,15 +108,11 @@ function addWrites(app: FastifyInstance, deps: RouteDeps): void {
       // Read strictly: a misspelt parameter must not delete everything.
       const uri = readQuery(request, ['webHookUri']).get('webhookuri');
       const { tenant } = request.caller;
-      if (uri === undefined) await registrations.removeAll(tenant);
-      else await registrations.removeByUri(tenant, uri);
+      const by = originOf(request);
+      if (uri === undefined) await registrations.removeAll(tenant, by);
+      else await registrations.removeByUri(tenant, uri, by);
       return sendEmpty(reply, 200);
     },
-  );
-  app.post(
-    '/webhooks/registrations/:id/test',
-    { config: { access: 'write' }, schema: docs.testRegistration },
-    (request: OneRequest, reply) => sendTest(deps, request, reply),
   );
 }
 
@@ -117,6 +127,7 @@ async function sendTest(
     request.caller.tenant,
     request.params.id,
     filter,
+    originOf(request),
   );
   if (result === undefined) return sendEmpty(reply, 404);
   return sendJson(reply, 200, attemptJson(result.attempt, result.body));
@@ -130,7 +141,8 @@ function draftOf(request: FastifyRequest): RegistrationDraft {
 }
 
 function options(deps: RouteDeps, request: FastifyRequest): RegisterOptions {
-  return { verifyEcho: true, filtersUri: link(deps, request, '/webhooks/filters') };
+  const filtersUri = link(deps, request, '/webhooks/filters');
+  return { verifyEcho: true, filtersUri, by: originOf(request) };
 }
 
 /** By exact URI and by filter, as automation tools look for what they made before. */

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../core/key.ts';
 import type { Library } from '../service/library.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -13,6 +13,8 @@ export type RouteDeps = {
   readonly metrics: Metrics;
   /** Called for errors that are bugs or the machine's trouble. */
   readonly onError: (error: unknown, request: FastifyRequest) => void;
+  /** Called when a call was answered. */
+  readonly onAnswered?: (request: FastifyRequest, reply: FastifyReply) => void;
 };
 
 /** Who may call a route; every route says so in its `config`. */

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fas
 import { AppError } from '../core/errors.ts';
 import type { RegistrationDraft } from '../service/library.ts';
 import { readRegistration } from '../service/registration-draft.ts';
+import { originOf } from './audit.ts';
 import { textBody } from './body.ts';
 import { docs } from './docs/operations.ts';
 import { link } from './links.ts';
@@ -31,7 +32,11 @@ export function subscribeRoutes(deps: RouteDeps): FastifyPluginCallback {
           );
         }
         const draft: RegistrationDraft = { ...callbackOf(request), filters: [filter.name] };
-        const options = { verifyEcho: false, filtersUri: link(deps, request, '/webhooks/filters') };
+        const options = {
+          verifyEcho: false,
+          filtersUri: link(deps, request, '/webhooks/filters'),
+          by: originOf(request),
+        };
         const made = await registrations.register(request.caller.tenant, draft, options);
         reply.header(
           'location',
@@ -40,7 +45,7 @@ export function subscribeRoutes(deps: RouteDeps): FastifyPluginCallback {
         return sendText(
           reply,
           201,
-          registrationJson(made, { showSecret: true, withLowerId: true }),
+          registrationJson(made, { showSecrets: true, withLowerId: true }),
         );
       },
     );
@@ -49,7 +54,8 @@ export function subscribeRoutes(deps: RouteDeps): FastifyPluginCallback {
       '/webhooks/subscribe/:filter',
       { config: { access: 'write' }, schema: docs.deleteSubscription },
       async (request: FilterRequest, reply) => {
-        await registrations.remove(request.caller.tenant, request.params.filter);
+        const by = originOf(request);
+        await registrations.remove(request.caller.tenant, request.params.filter, by);
         return sendEmpty(reply, 200);
       },
     );
@@ -58,7 +64,8 @@ export function subscribeRoutes(deps: RouteDeps): FastifyPluginCallback {
       { config: { access: 'write' }, schema: docs.unsubscribe },
       async (request, reply) => {
         const { webHookUri } = callbackOf(request);
-        const removed = await registrations.removeByUri(request.caller.tenant, webHookUri);
+        const by = originOf(request);
+        const removed = await registrations.removeByUri(request.caller.tenant, webHookUri, by);
         return sendJson(reply, 200, { Removed: removed });
       },
     );

@@ -8,9 +8,10 @@ const PAUSE_MS = 50;
 const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
 
 export type HousekeepingOptions = {
-  readonly store: Pick<Store, 'prune' | 'pruneIdempotency'>;
+  readonly store: Pick<Store, 'prune' | 'pruneIdempotency' | 'pruneAudit'>;
   readonly clock: Clock;
   readonly retentionMs: number;
+  readonly auditRetentionMs: number;
   readonly onError: (error: unknown) => void;
 };
 
@@ -41,16 +42,21 @@ export class Housekeeping {
   }
 
   async #round(): Promise<void> {
-    const { store, clock, retentionMs, onError } = this.#options;
+    const { store, clock, retentionMs, auditRetentionMs, onError } = this.#options;
     try {
       await store.pruneIdempotency(clock.now() - IDEMPOTENCY_KEPT_MS);
-      while (!this.#abort.signal.aborted) {
-        const removed = await store.prune(clock.now() - retentionMs, STEP);
-        if (removed < STEP) return;
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-      }
+      await this.#inSteps(() => store.prune(clock.now() - retentionMs, STEP));
+      await this.#inSteps(() => store.pruneAudit(clock.now() - auditRetentionMs, STEP));
     } catch (error) {
       onError(error);
+    }
+  }
+
+  /** Until a step finds less than it may remove. */
+  async #inSteps(step: () => Promise<number>): Promise<void> {
+    while (!this.#abort.signal.aborted) {
+      if ((await step()) < STEP) return;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
 }

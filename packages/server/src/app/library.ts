@@ -1,9 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config/config.ts';
+import type { Origin } from '../core/audit.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Registration } from '../core/registration.ts';
 import type { Egress } from '../egress/port.ts';
 import { Engine } from '../engine/engine.ts';
+import { createAudit } from '../service/audit.ts';
 import { createDeliveries } from '../service/deliveries.ts';
 import { createEvents } from '../service/events.ts';
 import { createFilters } from '../service/filters.ts';
@@ -56,30 +58,37 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const telemetry = createTelemetry(ground.log, metrics);
   const egress = openEgress(ground.config, ground.api, telemetry);
   const engine = createEngine(ground, { egress, telemetry, onGone: (gone) => switchOff(gone) });
-  const filters = await createFilters({ store });
+  const filters = await createFilters({ store, clock: systemClock });
+  const hasTenant = (id: string): boolean => tenants.get(id) !== undefined;
   const registrations = await openRegistrations(ground, {
     egress,
     telemetry,
     engine,
     filters,
-    hasTenant: (id) => tenants.get(id) !== undefined,
+    hasTenant,
   });
   const switchOff = (gone: Registration): void => {
     registrations
       .switchOff(gone.tenant, gone.id, 'endpoint answered 410 Gone')
       .catch((error: unknown) => telemetry.failed(error, 'switching a registration off'));
   };
-  const keys = await createKeys({ store, clock: systemClock, adminKey: folder.adminKey });
-  const onRemove = async (tenant: string): Promise<void> => {
+  const keys = await createKeys({
+    store,
+    clock: systemClock,
+    adminKey: folder.adminKey,
+    hasTenant,
+  });
+  const onRemove = async (tenant: string, by: Origin): Promise<void> => {
     keys.forgetTenant(tenant);
-    await registrations.removeAll(tenant);
+    await registrations.removeAll(tenant, by);
   };
   const tenants = await createTenants({ store, clock: systemClock, onRemove });
   const events = createEvents({ store, tenants, accept: (request) => engine.accept(request) });
   const deliveries = createDeliveries({ store, clock: systemClock, engine });
   await engine.start(tenants.list().flatMap(({ id }) => registrations.list(id)));
   const ready = (): Promise<void> => store.check();
-  const library = { registrations, filters, events, deliveries, tenants, keys, ready };
+  const audit = createAudit({ store, tenants });
+  const library = { registrations, filters, events, deliveries, tenants, keys, audit, ready };
   return { library, engine, egress, metrics, telemetry };
 }
 

@@ -1,12 +1,13 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { createApi } from '../api/app.ts';
 import { type Config, readConfig } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
+import type { Caller } from '../core/key.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Library } from '../service/library.ts';
 import type { Store } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite/store.ts';
-import type { Telemetry } from '../telemetry/events.ts';
+import type { Answered, Telemetry } from '../telemetry/events.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { VERSION } from '../version.ts';
 import { type DataFolder, openDataFolder } from './data-folder.ts';
@@ -86,14 +87,32 @@ async function assemble(
 }
 
 function openApi(config: Config, { library, metrics, telemetry }: Parts): Promise<FastifyInstance> {
+  const { answered } = telemetry;
   return createApi({
     library,
     metrics,
     baseUrl: config.baseUrl,
     showSecrets: config.showSecrets,
-    onError: (error, { method, routeOptions }) =>
-      telemetry.failed(error, `${method} ${routeOptions.url ?? 'unknown'}`),
+    onError: (error, { id, method, routeOptions }) =>
+      telemetry.failed(error, `${method} ${routeOptions.url ?? 'unknown'} (request ${id})`),
+    ...(answered === undefined
+      ? {}
+      : { onAnswered: (request, reply) => answered(answeredCall(request, reply)) }),
   });
+}
+
+function answeredCall(request: FastifyRequest, reply: FastifyReply): Answered {
+  // Not set for calls that were refused before their key was known.
+  const caller = request.caller as Caller | undefined;
+  return {
+    requestId: request.id,
+    method: request.method,
+    route: request.routeOptions.url ?? 'unknown',
+    status: reply.statusCode,
+    durationMs: Math.round(reply.elapsedTime),
+    tenant: caller?.tenant,
+    keyId: caller?.keyId,
+  };
 }
 
 function startHousekeeping(config: Config, store: Store, telemetry: Telemetry): Housekeeping {
@@ -101,6 +120,7 @@ function startHousekeeping(config: Config, store: Store, telemetry: Telemetry): 
     store,
     clock: systemClock,
     retentionMs: config.retentionMs,
+    auditRetentionMs: config.auditRetentionMs,
     onError: (error) => telemetry.failed(error, 'removing what is past its retention'),
   });
   housekeeping.start();

@@ -22,6 +22,7 @@ export type Config = {
   readonly concurrency: number;
   readonly maxInFlight: number;
   readonly retentionMs: number;
+  readonly auditRetentionMs: number;
   readonly showSecrets: boolean;
   readonly logLevel: LogLevel;
 };
@@ -57,6 +58,10 @@ export function readConfig(
     concurrency: read.number('concurrency', { min: 1, max: 256 }),
     maxInFlight: read.number('maxInFlight', { min: 1, max: 10_000 }),
     retentionMs: read.duration('retention', { min: 60_000, max: 3_650 * 86_400_000 }),
+    auditRetentionMs: read.duration('auditRetention', {
+      min: 86_400_000,
+      max: 3_650 * 86_400_000,
+    }),
     showSecrets: read.switch('showSecrets'),
     logLevel: read.logLevel(),
   };

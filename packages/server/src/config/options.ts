@@ -29,6 +29,7 @@ export type OptionName =
   | 'concurrency'
   | 'maxInFlight'
   | 'retention'
+  | 'auditRetention'
   | 'showSecrets'
   | 'logLevel';
 
@@ -148,11 +149,18 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     help: 'How long ended deliveries and their payloads are kept.',
     default: '30d',
   },
+  auditRetention: {
+    flag: 'audit-retention',
+    kind: 'duration',
+    placeholder: '<time>',
+    help: 'How long the record of who did what is kept.',
+    default: '365d',
+  },
   showSecrets: {
     flag: 'show-secrets',
     kind: 'switch',
     placeholder: '',
-    help: "Shows registrations' secrets in every answer, as Microsoft's code does, instead of only in the first.",
+    help: "Shows registrations' secrets, header values and whole URIs in every answer, as Microsoft's code does, instead of only in the first.",
     default: 'false',
   },
   logLevel: {

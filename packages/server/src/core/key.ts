@@ -18,6 +18,7 @@ export type ApiKey = {
 export type Caller = {
   readonly level: Level | 'Admin';
   readonly tenant: string;
-  /** Undefined for the admin key. */
+  /** Id and name; undefined for the admin key. */
   readonly keyId?: string;
+  readonly keyName?: string;
 };

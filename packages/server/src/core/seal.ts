@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
 
 /** A sealed text could not be opened: another key, another place, or changed bytes. */
 export class SealError extends Error {
@@ -17,6 +17,8 @@ export type Sealer = {
   readonly open: (sealed: string, place: SealPlace) => string;
   /** True when it was sealed with the first key. */
   readonly isCurrent: (sealed: string) => boolean;
+  /** Tells two texts of one place apart without telling anything else of them. */
+  readonly nameOf: (text: string, place: SealPlace) => string;
 };
 
 const KEY_BYTES = 32;
@@ -32,11 +34,13 @@ export function createSealer(keys: readonly Uint8Array[]): Sealer {
     throw new RangeError(`an encryption key is ${KEY_BYTES} bytes`);
   }
   const keyId = keyIdOf(first);
+  const namingKey = createHmac('sha256', first).update('names of secrets').digest();
   return {
     keyId,
     seal: (text, place) => seal({ keyId, key: first }, text, place),
     open: (sealed, place) => open(byId, sealed, place),
     isCurrent: (sealed) => sealed.startsWith(`v1.${keyId}.`),
+    nameOf: (text, place) => nameOf(namingKey, text, place),
   };
 }
 
@@ -68,6 +72,12 @@ function open(keys: ReadonlyMap<string, Uint8Array>, sealed: string, place: Seal
   } catch (cause) {
     throw new SealError(`${place.field} cannot be opened`, { cause });
   }
+}
+
+/** With a key, so that short secrets cannot be guessed from their names. */
+function nameOf(namingKey: Buffer, text: string, place: SealPlace): string {
+  const hmac = createHmac('sha256', namingKey).update(bindingOf(place)).update('\u001f');
+  return `#${hmac.update(text).digest('hex').slice(0, 8)}`;
 }
 
 function bindingOf({ tenant, owner, field }: SealPlace): Buffer {

@@ -1,3 +1,4 @@
+import { type AuditEntry, auditEntry, type Origin, SERVICE } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { Id } from '../core/id.ts';
@@ -22,24 +23,42 @@ export function createDeliveries(deps: DeliveriesDeps): Deliveries {
   return {
     list: (query) => readPage(query, (asked) => store.deliveries(asked)),
     get: (tenant, id) => store.delivery(tenant, id),
-    retry: async (tenant, id) => {
+    retry: async (tenant, id, by = SERVICE) => {
       const found = await store.delivery(tenant, id);
       if (found === undefined) return false;
       refuseWhileSending(deps, id);
       engine.drop(ownerOf(found.row), id);
-      await store.retry(tenant, id, clock.now());
+      const now = clock.now();
+      await store.retry(tenant, id, now, noteOf(now, by, found.row, 'pending'));
       engine.wake(ownerOf(found.row));
       return true;
     },
-    cancel: async (tenant, id) => {
+    cancel: async (tenant, id, by = SERVICE) => {
       const found = await store.delivery(tenant, id);
       if (found === undefined) return false;
       refuseWhileSending(deps, id);
       engine.drop(ownerOf(found.row), id);
-      if (await store.cancel(tenant, id, clock.now())) return true;
+      const now = clock.now();
+      const note = noteOf(now, by, found.row, 'cancelled');
+      if (await store.cancel(tenant, id, now, note)) return true;
       throw new AppError('conflict', `The delivery ${id} has ended: it is ${found.row.state}.`);
     },
   };
+}
+
+function noteOf(
+  now: number,
+  by: Origin,
+  row: DeliveryRow,
+  to: 'pending' | 'cancelled',
+): AuditEntry {
+  return auditEntry(now, by, {
+    tenant: row.tenant,
+    what: to === 'pending' ? 'delivery sent again' : 'delivery cancelled',
+    target: row.id,
+    before: { State: row.state },
+    after: { State: to },
+  });
 }
 
 function ownerOf({ tenant, registrationId }: DeliveryRow): RegistrationRef {

@@ -1,29 +1,45 @@
 import { BUILTIN_FILTERS, WILDCARD_FILTER } from '../catalog/builtin.ts';
+import { type AuditEntry, auditEntry, type Origin, SERVICE } from '../core/audit.ts';
+import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { Filter } from '../core/filter.ts';
 import { isPrivateFilter, WILDCARD } from '../core/registration.ts';
 import type { Store } from '../store/port.ts';
+import { filterNote } from './audit.ts';
 import type { Filters } from './library.ts';
 
-export type FiltersDeps = { readonly store: Pick<Store, 'filters' | 'putFilter' | 'deleteFilter'> };
+export type FiltersDeps = {
+  readonly store: Pick<Store, 'filters' | 'putFilter' | 'deleteFilter'>;
+  readonly clock: Clock;
+};
 
 /** The catalogue: built in, and the operator's own. */
-export async function createFilters({ store }: FiltersDeps): Promise<Filters> {
+export async function createFilters({ store, clock }: FiltersDeps): Promise<Filters> {
   const own = new Map((await store.filters()).map((filter) => [filter.name.toLowerCase(), filter]));
   const builtIn = new Map(
     [...BUILTIN_FILTERS, WILDCARD_FILTER].map((filter) => [filter.name.toLowerCase(), filter]),
   );
+  const noteOf = (by: Origin, before?: Filter, after?: Filter): AuditEntry =>
+    auditEntry(clock.now(), by, {
+      tenant: null,
+      what: after === undefined ? 'filter deleted' : 'filter put',
+      target: (after ?? before)?.name ?? '',
+      before: before === undefined ? null : filterNote(before),
+      after: after === undefined ? null : filterNote(after),
+    });
   return {
     list: () => [...BUILTIN_FILTERS, ...own.values(), WILDCARD_FILTER],
     get: (name) => builtIn.get(name.toLowerCase()) ?? own.get(name.toLowerCase()),
-    put: async (filter: Filter) => {
+    put: async (filter: Filter, by = SERVICE) => {
       refuseReserved(filter.name, builtIn);
-      await store.putFilter(filter);
+      await store.putFilter(filter, noteOf(by, own.get(filter.name.toLowerCase()), filter));
       own.set(filter.name.toLowerCase(), filter);
     },
-    remove: async (name) => {
+    remove: async (name, by = SERVICE) => {
       refuseReserved(name, builtIn);
-      if (!(await store.deleteFilter(name))) return false;
+      const filter = own.get(name.toLowerCase());
+      if (filter === undefined) return false;
+      if (!(await store.deleteFilter(filter.name, noteOf(by, filter, undefined)))) return false;
       own.delete(name.toLowerCase());
       return true;
     },

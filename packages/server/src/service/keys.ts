@@ -1,17 +1,22 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { auditEntry, type Origin, SERVICE } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
+import { AppError } from '../core/errors.ts';
 import { type Id, newId } from '../core/id.ts';
 import type { ApiKey, Level } from '../core/key.ts';
 import type { Store } from '../store/port.ts';
+import { keyNote } from './audit.ts';
 import type { Keys, NewKey } from './library.ts';
 
 export type KeysDeps = {
   readonly store: Pick<Store, 'keys' | 'insertKey' | 'deleteKey'>;
   readonly clock: Clock;
   readonly adminKey: string;
+  /** False once a tenant is being removed: it gets no key any more. */
+  readonly hasTenant: (tenant: string) => boolean;
 };
 
-type Identity = { level: Level; tenant: string; keyId: Id } | { level: 'Admin' };
+type Identity = { level: Level; tenant: string; keyId: Id; keyName: string } | { level: 'Admin' };
 
 /** Keys are shown once; what is kept is their SHA-256, and that is what is compared. */
 export async function createKeys(
@@ -25,7 +30,7 @@ export async function createKeys(
   };
   return {
     list: (tenant) => [...byHash.values()].filter((key) => key.tenant === tenant),
-    create: async (tenant: string, request: NewKey) => {
+    create: async (tenant: string, request: NewKey, by: Origin = SERVICE) => {
       const key = `sb_${randomBytes(32).toString('base64url')}`;
       const id = newId(clock.now());
       const record = {
@@ -35,12 +40,31 @@ export async function createKeys(
         hash: digest(key).toString('hex'),
         createdAt: clock.now(),
       };
-      await store.insertKey(record);
+      const change = {
+        tenant,
+        what: 'key created',
+        target: id,
+        before: null,
+        after: keyNote(record),
+      };
+      await store.insertKey(record, auditEntry(clock.now(), by, change));
+      // A tenant that was removed meanwhile took the stored key with it.
+      if (!deps.hasTenant(tenant))
+        throw new AppError('not_found', `There is no tenant '${tenant}'.`);
       byHash.set(record.hash, record);
       return { record, key };
     },
-    revoke: async (tenant, id) => {
-      if (!(await store.deleteKey(tenant, id))) return false;
+    revoke: async (tenant, id, by = SERVICE) => {
+      const record = [...byHash.values()].find((key) => key.id === id && key.tenant === tenant);
+      if (record === undefined) return false;
+      const change = {
+        tenant,
+        what: 'key revoked',
+        target: id,
+        before: keyNote(record),
+        after: null,
+      };
+      if (!(await store.deleteKey(tenant, id, auditEntry(clock.now(), by, change)))) return false;
       remove((key) => key.id === id && key.tenant === tenant);
       return true;
     },
@@ -59,7 +83,7 @@ function identify(
   const record = known.byHash.get(presented.toString('hex'));
   if (record === undefined || (record.expiresAt !== null && record.expiresAt <= known.now))
     return undefined;
-  return { level: record.level, tenant: record.tenant, keyId: record.id };
+  return { level: record.level, tenant: record.tenant, keyId: record.id, keyName: record.name };
 }
 
 function digest(key: string): Buffer {

@@ -1,4 +1,5 @@
 import type { Attempt } from '../core/attempt.ts';
+import type { AuditEntry, Origin } from '../core/audit.ts';
 import type { DeliveryState } from '../core/delivery.ts';
 import type { Filter } from '../core/filter.ts';
 import type { Id } from '../core/id.ts';
@@ -28,6 +29,8 @@ export type RegisterOptions = {
   readonly verifyEcho: boolean;
   /** Absolute URI of the filter list, named in the refusal of unknown filters. */
   readonly filtersUri: string;
+  /** Who asks, for the audit log; `SERVICE` where left out. */
+  readonly by?: Origin;
 };
 
 /** Adds private filters to a registration or refuses it, as Microsoft's IWebHookRegistrar. */
@@ -40,7 +43,10 @@ export type Registrar = {
 /** Keeps or replaces the id a client asks for, as Microsoft's IWebHookIdValidator. Null: make a new one. */
 export type IdValidator = (requested: string | null) => string | null;
 
-/** Every call names its tenant; ids of other tenants answer as unknown ones. */
+/**
+ * Every call names its tenant; ids of other tenants answer as unknown ones. Calls that change
+ * something take who asks for it, for the audit log; `SERVICE` where left out.
+ */
 export interface Registrations {
   list(tenant: string): readonly Registration[];
   get(tenant: string, id: string): Registration | undefined;
@@ -57,12 +63,17 @@ export interface Registrations {
     options: RegisterOptions,
   ): Promise<void>;
   /** False when there is none. */
-  remove(tenant: string, id: string): Promise<boolean>;
-  removeAll(tenant: string): Promise<void>;
+  remove(tenant: string, id: string, by?: Origin): Promise<boolean>;
+  removeAll(tenant: string, by?: Origin): Promise<void>;
   /** Removes those with exactly this WebHookUri; how many. */
-  removeByUri(tenant: string, webHookUri: string): Promise<number>;
+  removeByUri(tenant: string, webHookUri: string, by?: Origin): Promise<number>;
   /** Sends the example of a filter now; records nothing. Undefined when there is no such registration. */
-  test(tenant: string, id: string, filter: string | null): Promise<TestResult | undefined>;
+  test(
+    tenant: string,
+    id: string,
+    filter: string | null,
+    by?: Origin,
+  ): Promise<TestResult | undefined>;
 }
 
 export type TestResult = { readonly attempt: Attempt; readonly body: string };
@@ -72,8 +83,8 @@ export interface Filters {
   list(): readonly Filter[];
   /** Ignores case. */
   get(name: string): Filter | undefined;
-  put(filter: Filter): Promise<void>;
-  remove(name: string): Promise<boolean>;
+  put(filter: Filter, by?: Origin): Promise<void>;
+  remove(name: string, by?: Origin): Promise<boolean>;
 }
 
 export type Receipt = { readonly id: Id; readonly deliveries: number };
@@ -119,27 +130,42 @@ export interface Deliveries {
     tenant: string,
     id: string,
   ): Promise<{ row: DeliveryRow; attempts: readonly Attempt[] } | undefined>;
-  retry(tenant: string, id: string): Promise<boolean>;
-  cancel(tenant: string, id: string): Promise<boolean>;
+  retry(tenant: string, id: string, by?: Origin): Promise<boolean>;
+  cancel(tenant: string, id: string, by?: Origin): Promise<boolean>;
 }
 
 export interface Tenants {
   list(): readonly Tenant[];
   get(id: string): Tenant | undefined;
-  create(id: string, name: string): Promise<Tenant>;
-  rename(id: string, name: string): Promise<boolean>;
-  remove(id: string): Promise<boolean>;
+  create(id: string, name: string, by?: Origin): Promise<Tenant>;
+  rename(id: string, name: string, by?: Origin): Promise<boolean>;
+  remove(id: string, by?: Origin): Promise<boolean>;
 }
 
 export interface Keys {
   list(tenant: string): readonly ApiKey[];
   /** The key in clear is in this answer only. */
-  create(tenant: string, request: NewKey): Promise<{ record: ApiKey; key: string }>;
-  revoke(tenant: string, id: string): Promise<boolean>;
+  create(tenant: string, request: NewKey, by?: Origin): Promise<{ record: ApiKey; key: string }>;
+  revoke(tenant: string, id: string, by?: Origin): Promise<boolean>;
   /** Who this key belongs to, in constant time; undefined for an unknown, revoked or expired one. */
   authenticate(
     key: string,
-  ): { level: Level; tenant: string; keyId: Id } | { level: 'Admin' } | undefined;
+  ): { level: Level; tenant: string; keyId: Id; keyName: string } | { level: 'Admin' } | undefined;
+}
+
+export type AuditListQuery = {
+  readonly from?: number;
+  readonly to?: number;
+  readonly cursor?: string;
+  readonly limit: number;
+};
+
+/** The record of who did what, newest first. */
+export interface Audit {
+  /** What was done in one tenant, since there is this tenant. */
+  ofTenant(tenant: string, query: AuditListQuery): Promise<Page<AuditEntry>>;
+  /** What was done in the installation, or in a tenant of this id, gone ones too. */
+  list(query: AuditListQuery & { readonly tenant?: string }): Promise<Page<AuditEntry>>;
 }
 
 export type NewKey = {
@@ -156,6 +182,7 @@ export interface Library {
   readonly deliveries: Deliveries;
   readonly tenants: Tenants;
   readonly keys: Keys;
+  readonly audit: Audit;
   /** Throws with a reason when publishing would fail now. */
   ready(): Promise<void>;
 }

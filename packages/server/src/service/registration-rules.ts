@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import { randomHex32 } from '../core/id.ts';
 import { readMembers } from '../core/json-text.ts';
+import { MASKED, maskQuery } from '../core/mask.ts';
 import { isPrivateFilter, type Registration, WILDCARD } from '../core/registration.ts';
 import type { Allow } from '../egress/allow.ts';
 import { hasNoEcho, verifyEcho } from '../egress/echo.ts';
@@ -45,12 +46,12 @@ export async function judgeRegistration(
   const asked: Registration = {
     id,
     tenant,
-    webHookUri: draft.webHookUri,
+    webHookUri: uriOf(draft.webHookUri, previous),
     secret: secretOf(draft.secret, previous),
     description: draft.description,
     isPaused: draft.isPaused,
     filters,
-    headers: draft.headers,
+    headers: headersOf(draft, previous),
     properties: draft.properties,
     createdAt: now,
     updatedAt: now,
@@ -123,7 +124,51 @@ function secretOf(given: string | null, previous: Registration | undefined): str
 
 /** What answers show of a secret after it was first given out. */
 export function maskSecret(secret: string): string {
-  return `****${secret.slice(-4)}`;
+  return `${MASKED}${secret.slice(-4)}`;
+}
+
+/** What answers show of a registration after it was made. */
+export function maskRegistration(registration: Registration): Registration {
+  const { webHookUri, secret, headers } = registration;
+  return {
+    ...registration,
+    webHookUri: maskQuery(webHookUri),
+    secret: maskSecret(secret),
+    headers: headers.map(([name]) => [name, MASKED]),
+  };
+}
+
+/** The masked form that answers show keeps the URI there is. */
+function uriOf(given: string, previous: Registration | undefined): string {
+  if (previous !== undefined && given === maskQuery(previous.webHookUri))
+    return previous.webHookUri;
+  if (/[=?&]\*\*\*\*(&|$)/.test(given)) {
+    throw refusal(
+      'The WebHookUri has masked values (****) that are not those of this registration. Send the whole URI, or exactly the one that was read.',
+    );
+  }
+  return given;
+}
+
+/** A masked value keeps the value there is, for the host that it was given for only. */
+function headersOf(
+  draft: Pick<RegistrationDraft, 'headers' | 'webHookUri'>,
+  previous: Registration | undefined,
+): Registration['headers'] {
+  const mayKeep = previous !== undefined && isSameOrigin(draft.webHookUri, previous.webHookUri);
+  const known = mayKeep ? previous.headers : [];
+  return draft.headers.map(([name, value]) => {
+    if (value !== MASKED) return [name, value];
+    const kept = known.find((header) => header[0].toLowerCase() === name.toLowerCase());
+    if (kept !== undefined) return [name, kept[1]];
+    throw refusal(
+      `The value of the header ${JSON.stringify(name.slice(0, 64))} is masked (****), and there is none to keep for this host. Send the value.`,
+    );
+  });
+}
+
+function isSameOrigin(one: string, other: string): boolean {
+  return URL.canParse(one) && URL.canParse(other) && new URL(one).origin === new URL(other).origin;
 }
 
 function judgeSecret(secret: string): void {

@@ -46,16 +46,16 @@ async function open(onUpdate: () => void = () => undefined) {
   const store = await openSqliteStore({ path: join(folder, `${stores.length}.db`) });
   stores.push(store);
   const update = store.updateRegistration.bind(store);
-  store.updateRegistration = (registration) => {
+  store.updateRegistration = (registration, note) => {
     onUpdate();
-    return update(registration);
+    return update(registration, note);
   };
   const tenants = new Set([TENANT]);
   const matched = new Map<string, string>();
   const told: string[] = [];
   const registrations = await createRegistrations({
     store,
-    filters: await createFilters({ store }),
+    filters: await createFilters({ store, clock: systemClock }),
     egress,
     allow: parseAllow(['127.0.0.0/8'], false),
     sealer: SEALER,
@@ -235,7 +235,7 @@ async function echoServer(onAsked: () => void, mayAnswer: Promise<void>): Promis
 async function createRegistrationsAgain(store: Store) {
   return createRegistrations({
     store,
-    filters: await createFilters({ store }),
+    filters: await createFilters({ store, clock: systemClock }),
     egress,
     allow: parseAllow([], false),
     sealer: SEALER,

@@ -1,4 +1,5 @@
 import type { Attempt } from '../core/attempt.ts';
+import { type AuditEntry, auditEntry, type Origin, SERVICE } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import { newId } from '../core/id.ts';
@@ -8,6 +9,7 @@ import type { Allow } from '../egress/allow.ts';
 import type { Egress } from '../egress/port.ts';
 import type { RegistrationChange } from '../engine/options.ts';
 import type { Store } from '../store/port.ts';
+import { registrationNote } from './audit.ts';
 import type {
   Filters,
   IdValidator,
@@ -24,7 +26,7 @@ import { Turns } from './turns.ts';
 export type RegistrationsDeps = {
   readonly store: Pick<
     Store,
-    'registrations' | 'insertRegistration' | 'updateRegistration' | 'deleteRegistration'
+    'registrations' | 'insertRegistration' | 'updateRegistration' | 'deleteRegistration' | 'note'
   >;
   readonly filters: Filters;
   readonly egress: Egress;
@@ -68,16 +70,17 @@ export async function createRegistrations(deps: RegistrationsDeps): Promise<Regi
     get: (tenant, id) => known.get(tenant, id),
     register: (tenant, draft, options) => register(place, tenant, draft, options),
     replace: (tenant, id, draft, options) => replace({ ...place, tenant, id }, draft, options),
-    remove: (tenant, id) => remove({ ...place, tenant, id }),
-    removeAll: (tenant) => removeEach(place, known.of(tenant)),
-    removeByUri: async (tenant, webHookUri) => {
+    remove: (tenant, id, by = SERVICE) => remove({ ...place, tenant, id }, by),
+    removeAll: (tenant, by = SERVICE) => removeEach(place, known.of(tenant), by),
+    removeByUri: async (tenant, webHookUri, by = SERVICE) => {
       const same = known
         .of(tenant)
         .filter((registration) => registration.webHookUri === webHookUri);
-      await removeEach(place, same);
+      await removeEach(place, same, by);
       return same.length;
     },
-    test: (tenant, id, filter) => sendTest({ ...place, tenant, id }, filter, tested),
+    test: (tenant, id, filter, by = SERVICE) =>
+      sendTest({ ...place, tenant, id }, { filter, by, tested }),
     switchOff: (tenant, id, reason) => switchOff({ ...place, tenant, id }, reason),
   };
 }
@@ -103,6 +106,23 @@ class KnownRegistrations {
   delete(tenant: string, id: string): void {
     this.#tenants.get(tenant)?.delete(id.toLowerCase());
   }
+}
+
+type Noted = {
+  readonly what: string;
+  readonly before?: Registration;
+  readonly after?: Registration;
+  /** What is only looked at. */
+  readonly about?: Registration;
+};
+
+function noteOf({ clock, sealer }: RegistrationsDeps, by: Origin, noted: Noted): AuditEntry {
+  const { what, before, after, about } = noted;
+  const { tenant = null, id: target = '' } = after ?? before ?? about ?? {};
+  const shown = (registration: Registration | undefined): object | null =>
+    registration === undefined ? null : registrationNote(sealer, registration);
+  const change = { tenant, what, target, before: shown(before), after: shown(after) };
+  return auditEntry(clock.now(), by, change);
 }
 
 type Place = {
@@ -132,16 +152,21 @@ async function register(
   );
   const id = deps.idValidator(draft.id) ?? judged.id;
   return inTurn({ ...place, tenant, id }, () =>
-    insert(place, { ...judged, id, createdAt: now, updatedAt: now }),
+    insert(place, { ...judged, id, createdAt: now, updatedAt: now }, options.by ?? SERVICE),
   );
 }
 
-async function insert({ deps, known }: Place, registration: Registration): Promise<Registration> {
+async function insert(
+  { deps, known }: Place,
+  registration: Registration,
+  by: Origin,
+): Promise<Registration> {
   const { tenant, id } = registration;
   if (known.get(tenant, id) !== undefined)
     throw new AppError('conflict', `There is a registration '${id}' already.`, { emptyBody: true });
   refuseRemovedTenant(deps, tenant);
-  await deps.store.insertRegistration(sealRegistration(deps.sealer, registration));
+  const note = noteOf(deps, by, { what: 'registration added', after: registration });
+  await deps.store.insertRegistration(sealRegistration(deps.sealer, registration), note);
   // A tenant that was removed meanwhile took the stored row with it.
   refuseRemovedTenant(deps, tenant);
   known.set(registration);
@@ -172,7 +197,7 @@ async function replace(
   );
   const keepsSecret = judged.secret === previous?.secret;
   await inTurn(one, () =>
-    update(one, (current) => ({
+    update(one, { what: 'registration replaced', by: options.by ?? SERVICE }, (current) => ({
       ...judged,
       // It may have been changed while the echo was waited for.
       secret: keepsSecret ? current.secret : judged.secret,
@@ -187,25 +212,28 @@ async function switchOff(one: One, reason: string): Promise<void> {
   await inTurn(one, async () => {
     if (known.get(tenant, id)?.switchedOff !== null) return;
     const switchedOff = { at: deps.clock.now(), reason };
-    await update(one, (current) => ({ ...current, switchedOff }));
+    const change = { what: 'registration switched off', by: SERVICE };
+    await update(one, change, (current) => ({ ...current, switchedOff }));
   });
 }
 
 /** Throws `not_found` when there is none to change. */
 async function update(
   { deps, known, tenant, id }: One,
+  { what, by }: { readonly what: string; readonly by: Origin },
   change: (current: Registration) => Registration,
 ): Promise<void> {
   const current = known.get(tenant, id);
   if (current === undefined) throw notFound();
   const registration = { ...change(current), updatedAt: deps.clock.now() };
-  if (!(await deps.store.updateRegistration(sealRegistration(deps.sealer, registration))))
+  const note = noteOf(deps, by, { what, before: current, after: registration });
+  if (!(await deps.store.updateRegistration(sealRegistration(deps.sealer, registration), note)))
     throw notFound();
   known.set(registration);
   deps.onChange({ kind: 'changed', registration });
 }
 
-function remove(one: One): Promise<boolean> {
+function remove(one: One, by: Origin): Promise<boolean> {
   const { deps, known, tenant, id } = one;
   return inTurn(one, async () => {
     const registration = known.get(tenant, id);
@@ -213,7 +241,8 @@ function remove(one: One): Promise<boolean> {
     known.delete(tenant, id);
     deps.onChange({ kind: 'removed', registration });
     try {
-      await deps.store.deleteRegistration(tenant, registration.id);
+      const note = noteOf(deps, by, { what: 'registration deleted', before: registration });
+      await deps.store.deleteRegistration(tenant, registration.id, note);
     } catch (error) {
       known.set(registration);
       deps.onChange({ kind: 'added', registration });
@@ -224,30 +253,39 @@ function remove(one: One): Promise<boolean> {
   });
 }
 
-async function removeEach(place: Place, registrations: readonly Registration[]): Promise<void> {
-  await Promise.all(registrations.map(({ tenant, id }) => remove({ ...place, tenant, id })));
+async function removeEach(
+  place: Place,
+  registrations: readonly Registration[],
+  by: Origin,
+): Promise<void> {
+  await Promise.all(registrations.map(({ tenant, id }) => remove({ ...place, tenant, id }, by)));
 }
+
+type TestCall = {
+  readonly filter: string | null;
+  readonly by: Origin;
+  /** When each registration was tested last. */
+  readonly tested: Map<string, number>;
+};
 
 async function sendTest(
   one: One,
-  filter: string | null,
-  tested: Map<string, number>,
+  { filter, by, tested }: TestCall,
 ): Promise<TestResult | undefined> {
   const { deps, known, tenant, id } = one;
   const registration = known.get(tenant, id);
   if (registration === undefined) return undefined;
   const now = deps.clock.now();
-  if (now - (tested.get(registration.id) ?? 0) < TEST_EVERY_MS) {
+  if (now - (tested.get(registrationKey(registration)) ?? 0) < TEST_EVERY_MS) {
     throw new AppError('too_many_requests', 'A registration can be tested once a second.', {
       retryAfterSeconds: 1,
     });
   }
   if (tested.size > 10_000) tested.clear();
-  tested.set(registration.id, now);
-  return deps.sendTest(
-    registration,
-    JSON.stringify(exampleFor(deps.filters, registration, filter)),
-  );
+  tested.set(registrationKey(registration), now);
+  const example = exampleFor(deps.filters, registration, filter);
+  await deps.store.note(noteOf(deps, by, { what: 'registration tested', about: registration }));
+  return deps.sendTest(registration, JSON.stringify(example));
 }
 
 /** The example of the filter asked for, else of the first one subscribed to that has an example. */

@@ -1,21 +1,29 @@
+import { type AuditEntry, auditEntry, type Origin, SERVICE } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import { DEFAULT_TENANT, isTenantId, type Tenant } from '../core/tenant.ts';
 import type { Store } from '../store/port.ts';
+import { tenantNote } from './audit.ts';
 import type { Tenants } from './library.ts';
 
 export type TenantsDeps = {
   readonly store: Pick<Store, 'tenants' | 'insertTenant' | 'renameTenant' | 'deleteTenant'>;
   readonly clock: Clock;
   /** Called before a tenant's rows are removed: nothing may be accepted or sent for it any more. */
-  readonly onRemove: (tenant: string) => Promise<void>;
+  readonly onRemove: (tenant: string, by: Origin) => Promise<void>;
 };
 
 /** The institutions; the first start makes `default`. */
 export async function createTenants(deps: TenantsDeps): Promise<Tenants> {
   const { store, clock } = deps;
   const known = new Map((await store.tenants()).map((tenant) => [tenant.id, tenant]));
-  const create = async (id: string, name: string): Promise<Tenant> => {
+  const noteOf = (by: Origin, what: string, before?: Tenant, after?: Tenant): AuditEntry => {
+    const target = (before ?? after)?.id ?? '';
+    const [was, is] = [before, after].map((each) => (each === undefined ? null : tenantNote(each)));
+    const change = { tenant: target, what, target, before: was ?? null, after: is ?? null };
+    return auditEntry(clock.now(), by, change);
+  };
+  const create = async (id: string, name: string, by: Origin = SERVICE): Promise<Tenant> => {
     if (!isTenantId(id)) {
       throw new AppError(
         'bad_request',
@@ -23,7 +31,8 @@ export async function createTenants(deps: TenantsDeps): Promise<Tenants> {
       );
     }
     const tenant = { id, name, createdAt: clock.now() };
-    if (!(await store.insertTenant(tenant)))
+    const note = noteOf(by, 'tenant created', undefined, tenant);
+    if (!(await store.insertTenant(tenant, note)))
       throw new AppError('conflict', `There is a tenant '${id}' already.`);
     known.set(id, tenant);
     return tenant;
@@ -33,16 +42,21 @@ export async function createTenants(deps: TenantsDeps): Promise<Tenants> {
     list: () => [...known.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
     get: (id) => known.get(id),
     create,
-    rename: async (id, name) => {
+    rename: async (id, name, by = SERVICE) => {
       const tenant = known.get(id);
-      if (tenant === undefined || !(await store.renameTenant(id, name))) return false;
-      known.set(id, { ...tenant, name });
+      if (tenant === undefined) return false;
+      const renamed = { ...tenant, name };
+      const note = noteOf(by, 'tenant renamed', tenant, renamed);
+      if (!(await store.renameTenant(id, name, note))) return false;
+      known.set(id, renamed);
       return true;
     },
-    remove: async (id) => {
-      if (!known.delete(id)) return false;
-      await deps.onRemove(id);
-      return store.deleteTenant(id);
+    remove: async (id, by = SERVICE) => {
+      const tenant = known.get(id);
+      if (tenant === undefined) return false;
+      known.delete(id);
+      await deps.onRemove(id, by);
+      return store.deleteTenant(id, noteOf(by, 'tenant deleted', tenant, undefined));
     },
   };
 }

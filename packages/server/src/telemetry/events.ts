@@ -22,6 +22,19 @@ export type Telemetry = {
   readonly stopping: (reason: string) => void;
   readonly warned: (message: string) => void;
   readonly failed: (error: unknown, doing: string) => void;
+  /** One line a call to the API, at debug; undefined where the log takes none. */
+  readonly answered: ((call: Answered) => void) | undefined;
+};
+
+/** A call to the API: by its route, for paths may hold a stranger's text. */
+export type Answered = {
+  readonly requestId: string;
+  readonly method: string;
+  readonly route: string;
+  readonly status: number;
+  readonly durationMs: number;
+  readonly tenant: string | undefined;
+  readonly keyId: string | undefined;
 };
 
 export function createTelemetry(log: Logger, metrics: Metrics): Telemetry {
@@ -43,6 +56,7 @@ export function createTelemetry(log: Logger, metrics: Metrics): Telemetry {
     stopping: (reason) => log.info({ reason }, 'stopping'),
     warned: (message) => log.warn(message),
     failed: (error, doing) => log.error({ err: error }, doing),
+    answered: log.isLevelEnabled('debug') ? (call) => log.debug(call, 'answered') : undefined,
   };
 }
 

@@ -57,9 +57,20 @@ const registrationAnswer = {
   properties: {
     ...registrationBody.properties,
     Id: { type: 'string', description: '32 hexadecimal digits.' },
+    WebHookUri: {
+      type: 'string',
+      description:
+        'In clear in the 201 only; with `****` for the values of its query afterwards. Sent back so, it means "unchanged".',
+    },
     Secret: {
       type: 'string',
       description: 'In clear in the 201 only; `****` and its last four afterwards.',
+    },
+    Headers: {
+      type: 'object',
+      additionalProperties: { type: 'string' },
+      description:
+        'In clear in the 201 only; `****` afterwards. Sent back so, it means "unchanged".',
     },
     SwitchedOff: {
       type: 'object',
@@ -375,6 +386,26 @@ export const docs = {
   deleteFilter: admin('deleteFilter', 'Delete an own filter', {
     params: named,
     response: { 204: { description: 'Deleted.' }, ...refusals, ...notFound },
+  }),
+
+  listAudit: service('listAudit', 'Who did what in the tenant', {
+    querystring: { type: 'object', properties: { from: period.from, to: period.to, ...paging } },
+    response: {
+      200: page('Newest first; secrets by a name that tells only whether they changed.'),
+      ...refusals,
+    },
+  }),
+  adminListAudit: admin('adminListAudit', 'Who did what in the installation', {
+    querystring: {
+      type: 'object',
+      properties: {
+        tenant: { type: 'string', description: 'Only of this tenant, which may be gone.' },
+        from: period.from,
+        to: period.to,
+        ...paging,
+      },
+    },
+    response: { 200: page('Newest first, of all tenants and the installation.'), ...refusals },
   }),
 
   live: service('live', 'Is the process alive?', { response: { 200: object('It is.') } }),
