@@ -1,9 +1,10 @@
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../core/errors.ts';
 import { newId } from '../core/id.ts';
 import { adminRoutes } from './admin.ts';
 import { auditRoutes } from './audit.ts';
 import { createAuthentication } from './auth.ts';
+import { onClientError } from './client-error.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { addDocuments, documentRoutes } from './docs/routes.ts';
 import { createErrorHandler } from './errors.ts';
@@ -17,7 +18,7 @@ import { subscribeRoutes } from './subscribe.ts';
 import { addUnknownRoute } from './unknown-route.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
-const REQUEST_TIMEOUT_MS = 60_000;
+const MAX_HEADERS = 100;
 const KEEP_ALIVE_MS = 75_000;
 /** On every answer; the log and the audit log name the call by it. Ids that callers send are not taken. */
 const REQUEST_ID = 'x-request-id';
@@ -26,10 +27,7 @@ const REQUEST_ID = 'x-request-id';
 export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
   const onError = createErrorHandler(deps.onError);
   const app = Fastify({
-    bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    connectionTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    ...limitsOf(deps),
     exposeHeadRoutes: false,
     genReqId: () => newId(Date.now()),
     requestIdHeader: false,
@@ -37,23 +35,14 @@ export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
     routerOptions: { caseSensitive: false, ignoreTrailingSlash: true, maxParamLength: 512 },
     // Paths that cannot be routed.
     frameworkErrors: (error, request, reply) => {
-      reply.header(REQUEST_ID, request.id);
+      addHeaders(request, reply);
       onError(error, request, reply);
     },
+    clientErrorHandler: onClientError,
     logger: false,
   });
   app.decorateRequest('caller');
-  app.addHook('onRequest', (request, reply, done) => {
-    reply.header(REQUEST_ID, request.id);
-    done();
-  });
-  const { onAnswered } = deps;
-  if (onAnswered !== undefined) {
-    app.addHook('onResponse', (request, reply, done) => {
-      onAnswered(request, reply);
-      done();
-    });
-  }
+  addHooks(app, deps);
   app.setErrorHandler(onError);
   addUnknownRoute(app, deps);
   readBodiesAsBytes(app);
@@ -61,7 +50,6 @@ export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
   await app.register(async (api) => {
     const authenticate = createAuthentication(deps.library);
     api.addHook('onRequest', (request, reply, done) => {
-      refuseTwoHosts(request.raw.rawHeaders);
       authenticate(request, reply);
       done();
     });
@@ -89,12 +77,58 @@ function readBodiesAsBytes(app: FastifyInstance): void {
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
 }
 
-/** Proxies disagree about which of two Host headers counts. */
-function refuseTwoHosts(rawHeaders: readonly string[]): void {
-  let hosts = 0;
+/** Who sends slowly is not waited for; the head must be there in a quarter of the time. */
+function limitsOf({ receiveTimeoutMs }: RouteDeps) {
+  return {
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: receiveTimeoutMs,
+    connectionTimeout: receiveTimeoutMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: {
+      headersTimeout: Math.ceil(receiveTimeoutMs / 4),
+      connectionsCheckingInterval: Math.min(1000, Math.ceil(receiveTimeoutMs / 8)),
+    },
+  };
+}
+
+function addHooks(app: FastifyInstance, { onAnswered }: RouteDeps): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    addHeaders(request, reply);
+    refuseOddHeaders(request.raw.rawHeaders);
+    done();
+  });
+  if (onAnswered === undefined) return;
+  app.addHook('onResponse', (request, reply, done) => {
+    onAnswered(request, reply);
+    done();
+  });
+}
+
+function addHeaders(request: FastifyRequest, reply: FastifyReply): void {
+  reply.header(REQUEST_ID, request.id);
+  // Answers hold strangers' text: no browser may take one for a page.
+  reply.header('x-content-type-options', 'nosniff');
+}
+
+/** Proxies and servers disagree about which of two counts. */
+const ONCE: ReadonlySet<string> = new Set([
+  'host',
+  'authorization',
+  'content-type',
+  'idempotency-key',
+  'schoolbell-tenant',
+]);
+
+/** Node itself silently drops what is beyond 2,000 headers. */
+function refuseOddHeaders(rawHeaders: readonly string[]): void {
+  if (rawHeaders.length > 2 * MAX_HEADERS)
+    throw new AppError('too_many_headers', `A request has at most ${MAX_HEADERS} headers.`);
+  const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index];
-    if (name?.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+    const name = rawHeaders[index]?.toLowerCase() ?? '';
+    if (!ONCE.has(name)) continue;
+    if (seen.has(name))
+      throw new AppError('bad_request', `The request has more than one ${name} header.`);
+    seen.add(name);
   }
-  if (hosts > 1) throw new AppError('bad_request', 'The request has more than one Host header.');
 }

@@ -27,12 +27,10 @@ export function createAuthentication(
     const access = request.routeOptions.config.access ?? 'admin';
     if (access === 'open') return;
     const key = credentialsOf(request.headers.authorization);
-    const source = `${request.ip} ${key?.slice(0, 8) ?? ''}`;
     const identity = key === undefined ? undefined : library.keys.authenticate(key);
     if (identity === undefined) {
       // A right key is never refused: behind a proxy all callers share one address.
-      limiter.refuseAfterMany(source);
-      if (key !== undefined) limiter.failed(source);
+      if (key !== undefined) limiter.failed(request.ip, key);
       reply.header('www-authenticate', 'Basic realm="Schoolbell", charset="UTF-8"');
       throw new AppError('unauthorized', 'Authorization has been denied for this request.');
     }

@@ -10,6 +10,8 @@ export type RouteDeps = {
   readonly baseUrl: string | null;
   /** Shows secrets in every answer, as Microsoft's code does. */
   readonly showSecrets: boolean;
+  /** A request must have come whole by then. */
+  readonly receiveTimeoutMs: number;
   readonly metrics: Metrics;
   /** Called for errors that are bugs or the machine's trouble. */
   readonly onError: (error: unknown, request: FastifyRequest) => void;

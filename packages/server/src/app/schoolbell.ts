@@ -93,6 +93,7 @@ function openApi(config: Config, { library, metrics, telemetry }: Parts): Promis
     metrics,
     baseUrl: config.baseUrl,
     showSecrets: config.showSecrets,
+    receiveTimeoutMs: config.receiveTimeoutMs,
     onError: (error, { id, method, routeOptions }) =>
       telemetry.failed(error, `${method} ${routeOptions.url ?? 'unknown'} (request ${id})`),
     ...(answered === undefined

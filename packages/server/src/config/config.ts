@@ -17,6 +17,7 @@ export type Config = {
   /** Path of a PEM file. */
   readonly caFile: string | null;
   readonly schedule: Schedule;
+  readonly receiveTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly concurrency: number;
@@ -53,6 +54,7 @@ export function readConfig(
     allowPorts: read.ports('allowPorts'),
     caFile: read.optional('caFile'),
     schedule: read.schedule('retrySchedule'),
+    receiveTimeoutMs: read.duration('receiveTimeout', { min: 1000, max: 600_000 }),
     requestTimeoutMs: read.duration('requestTimeout', { min: 1000, max: 300_000 }),
     connectTimeoutMs: read.duration('connectTimeout', { min: 100, max: 60_000 }),
     concurrency: read.number('concurrency', { min: 1, max: 256 }),

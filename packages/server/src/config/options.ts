@@ -24,6 +24,7 @@ export type OptionName =
   | 'allowPorts'
   | 'caFile'
   | 'retrySchedule'
+  | 'receiveTimeout'
   | 'requestTimeout'
   | 'connectTimeout'
   | 'concurrency'
@@ -113,6 +114,13 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     placeholder: '<list>',
     help: 'Waits before each attempt of a delivery, or the name of a profile: `standard` or `aspnet` (0s,1m,4m).',
     default: 'standard',
+  },
+  receiveTimeout: {
+    flag: 'receive-timeout',
+    kind: 'duration',
+    placeholder: '<time>',
+    help: 'Time in which a call to the API must have come whole; its head in a quarter of that.',
+    default: '60s',
   },
   requestTimeout: {
     flag: 'request-timeout',

@@ -8,6 +8,7 @@ export const ERROR_STATUS = {
   too_large: 413,
   unsupported_media_type: 415,
   too_many_requests: 429,
+  too_many_headers: 431,
   unavailable: 503,
 } as const;
 
