@@ -564,7 +564,7 @@ test('the documents describe every route, and every reference resolves', async (
   assert.ok(swagger.paths['/webhooks/subscribe/{id}'].delete);
   const page = await fetch(`${server.running.url}/swagger/`);
   assert.equal(page.status, 200);
-  assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'self'/);
+  assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'none'/);
 });
 
 test('probes and metrics answer without a key, and name no tenant', async () => {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../core/errors.ts';
 import { newId } from '../core/id.ts';
@@ -85,6 +86,8 @@ function limitsOf({ receiveTimeoutMs }: RouteDeps) {
     connectionTimeout: receiveTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
     http: {
+      // Answered in our shape instead, by refuseOddHeaders.
+      requireHostHeader: false,
       headersTimeout: Math.ceil(receiveTimeoutMs / 4),
       connectionsCheckingInterval: Math.min(1000, Math.ceil(receiveTimeoutMs / 8)),
     },
@@ -94,7 +97,7 @@ function limitsOf({ receiveTimeoutMs }: RouteDeps) {
 function addHooks(app: FastifyInstance, { onAnswered }: RouteDeps): void {
   app.addHook('onRequest', (request, reply, done) => {
     addHeaders(request, reply);
-    refuseOddHeaders(request.raw.rawHeaders);
+    refuseOddHeaders(request.raw);
     done();
   });
   if (onAnswered === undefined) return;
@@ -120,7 +123,7 @@ const ONCE: ReadonlySet<string> = new Set([
 ]);
 
 /** Node itself silently drops what is beyond 2,000 headers. */
-function refuseOddHeaders(rawHeaders: readonly string[]): void {
+function refuseOddHeaders({ rawHeaders, httpVersion }: IncomingMessage): void {
   if (rawHeaders.length > 2 * MAX_HEADERS)
     throw new AppError('too_many_headers', `A request has at most ${MAX_HEADERS} headers.`);
   const seen = new Set<string>();
@@ -131,4 +134,6 @@ function refuseOddHeaders(rawHeaders: readonly string[]): void {
       throw new AppError('bad_request', `The request has more than one ${name} header.`);
     seen.add(name);
   }
+  if (!seen.has('host') && httpVersion !== '1.0')
+    throw new AppError('bad_request', 'The request has no Host header.');
 }

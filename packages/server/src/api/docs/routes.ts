@@ -11,6 +11,19 @@ import { type JsonObject, toSwagger2 } from './swagger2.ts';
 /** The bar that asks for another document is of no use here. */
 const PAGE_STYLE = '.swagger-ui .topbar { display: none }';
 
+/** The page loads nothing from elsewhere, runs no inline script, and nobody frames it. */
+const PAGE_POLICY = {
+  'default-src': ["'none'"],
+  'base-uri': ["'none'"],
+  'connect-src': ["'self'"],
+  'font-src': ["'self'", 'data:'],
+  'form-action': ["'self'"],
+  'frame-ancestors': ["'none'"],
+  'img-src': ["'self'", 'data:'],
+  'script-src': ["'self'"],
+  'style-src': ["'self'"],
+};
+
 /** Collects the documents of the routes that are registered after it. */
 export async function addDocuments(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
@@ -38,7 +51,13 @@ export async function addDocuments(app: FastifyInstance): Promise<void> {
   });
   await app.register(swaggerUi, {
     routePrefix: '/swagger',
-    staticCSP: true,
+    staticCSP: PAGE_POLICY,
+    uiHooks: {
+      onRequest: (_request, reply, done) => {
+        reply.header('referrer-policy', 'no-referrer');
+        done();
+      },
+    },
     theme: { title: 'Schoolbell', css: [{ filename: 'schoolbell.css', content: PAGE_STYLE }] },
     uiConfig: { persistAuthorization: true, displayRequestDuration: true, docExpansion: 'list' },
   });
