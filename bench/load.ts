@@ -16,25 +16,31 @@ export type Load = {
 export type LoadResult = {
   readonly requests: number;
   readonly refused: number;
-  readonly seconds: number;
+  /** When the first request was sent, in milliseconds since 1970 with fractions. */
+  readonly startedAt: number;
   readonly answersMs: readonly number[];
+  readonly cpuMicros: number;
 };
+
+type Tally = { requests: number; refused: number; readonly answersMs: number[] };
 
 /** The load generator, a process of its own: raw sockets, so that it costs little beside the server. */
 async function run(load: Load): Promise<LoadResult> {
+  const cpu = process.cpuUsage();
   const from = performance.now();
   const until = from + load.seconds * 1000;
-  const result = { requests: 0, refused: 0, answersMs: [] as number[] };
+  const tally: Tally = { requests: 0, refused: 0, answersMs: [] };
   await Promise.all(
-    Array.from({ length: load.publishers }, (_, n) => publish(load, { n, from, until }, result)),
+    Array.from({ length: load.publishers }, (_, n) => publish(load, { n, from, until }, tally)),
   );
-  return { ...result, seconds: (performance.now() - from) / 1000 };
+  const { user, system } = process.cpuUsage(cpu);
+  return { ...tally, startedAt: performance.timeOrigin + from, cpuMicros: user + system };
 }
 
 function publish(
   load: Load,
   place: { n: number; from: number; until: number },
-  result: { requests: number; refused: number; answersMs: number[] },
+  tally: Tally,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect(load.port, '127.0.0.1');
@@ -42,34 +48,36 @@ function publish(
     socket.on('error', reject);
     let turn = place.n;
     let sentAt = 0;
-    const send = (): void => {
-      const now = performance.now();
-      if (now > place.until) {
+    const send = (at: number): void => {
+      if (performance.now() > place.until) {
         socket.end();
         return resolve();
       }
       const key = load.keys[turn % load.keys.length] ?? '';
-      sentAt = now;
-      socket.write(requestOf(load, turn, key));
+      sentAt = at;
+      socket.write(requestOf(load, turn, key, at));
       turn += load.publishers;
     };
     const next = (): void => {
-      if (load.rate === null) return send();
+      const now = performance.now();
+      if (load.rate === null) return send(now);
       const due = place.from + (turn / load.rate) * 1000;
-      setTimeout(send, Math.max(0, due - performance.now()));
+      // Open loop: an event that had to wait for an earlier answer has waited since it was due.
+      if (due <= now) return send(due);
+      setTimeout(() => send(performance.now()), due - now);
     };
     socket.on('data', (chunk) => {
-      result.requests += 1;
-      if (!chunk.toString('latin1', 0, 12).endsWith('202')) result.refused += 1;
-      result.answersMs.push(performance.now() - sentAt);
+      tally.requests += 1;
+      if (!chunk.toString('latin1', 0, 12).endsWith('202')) tally.refused += 1;
+      tally.answersMs.push(performance.now() - sentAt);
       next();
     });
     socket.on('connect', next);
   });
 }
 
-function requestOf({ eventsPerRequest }: Load, turn: number, key: string): string {
-  const at = performance.timeOrigin + performance.now();
+function requestOf({ eventsPerRequest }: Load, turn: number, key: string, sentAt: number): string {
+  const at = performance.timeOrigin + sentAt;
   const events = Array.from({ length: eventsPerRequest }, (_, n) =>
     notificationOf(turn * eventsPerRequest + n, at),
   );
@@ -79,7 +87,7 @@ function requestOf({ eventsPerRequest }: Load, turn: number, key: string): strin
 
 process.on('message', (load: Load) => {
   run(load).then(
-    (result) => process.send?.(result, () => process.disconnect()),
+    (result) => process.send?.(result),
     (error: unknown) => {
       process.stderr.write(`load: ${String(error)}\n`);
       process.exitCode = 1;

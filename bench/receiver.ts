@@ -1,6 +1,12 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 
+/** What has come since the last `reset`. */
+export type Count = { readonly received: number };
+
+/** `latencies`: publish to receipt, in milliseconds. */
+export type Receipts = { readonly latencies: Float64Array; readonly cpuMicros: number };
+
 /**
  * The receiver of the bench, a process of its own: answers 200 as cheaply as a process can, counts,
  * and takes the time of every body that carries one (`"T":<ms>` with fractions).
@@ -8,8 +14,8 @@ import type { AddressInfo } from 'node:net';
 const ANSWER = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
 const HEAD_END = Buffer.from('\r\n\r\n');
 const LENGTH = /content-length: (\d+)/i;
-let received = 0;
 let latencies: number[] = [];
+let cpu = process.cpuUsage();
 
 const server = createServer((socket) => {
   let rest: Buffer | undefined;
@@ -39,18 +45,24 @@ function consume(data: Buffer, answer: () => void): Buffer | undefined {
 }
 
 function note(data: Buffer, from: number, to: number): void {
-  received += 1;
   const at = data.indexOf('"T":', from);
-  if (at < 0 || at >= to) return;
-  const sent = Number.parseFloat(data.toString('latin1', at + 4, at + 24));
+  const sent =
+    at < 0 || at >= to ? Number.NaN : Number.parseFloat(data.toString('latin1', at + 4, at + 24));
   latencies.push(performance.timeOrigin + performance.now() - sent);
 }
 
-process.on('message', (message) => {
-  if (message === 'read') {
-    process.send?.({ received, latencies });
+function receipts(): Receipts {
+  const { user, system } = process.cpuUsage(cpu);
+  return { latencies: Float64Array.from(latencies), cpuMicros: user + system };
+}
+
+process.on('message', (message: 'reset' | 'count' | 'receipts') => {
+  if (message === 'receipts') return process.send?.(receipts());
+  if (message === 'reset') {
     latencies = [];
+    cpu = process.cpuUsage();
   }
+  return process.send?.({ received: latencies.length } satisfies Count);
 });
 process.on('disconnect', () => process.exit());
 server.listen(0, '127.0.0.1', () =>

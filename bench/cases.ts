@@ -1,0 +1,57 @@
+import type { Load } from './load.ts';
+
+export type Case = {
+  readonly name: string;
+  readonly about: string;
+  readonly tenants: number;
+  readonly registrationsPerTenant: number;
+  readonly load: Pick<Load, 'publishers' | 'eventsPerRequest' | 'rate'>;
+  /** Least ratio to the raw limit that is aimed at; none for the open loop, which is about time. */
+  readonly goal: number | null;
+};
+
+export const CASES: readonly Case[] = [
+  {
+    name: 'one',
+    about: 'one event a request, 64 publishers, one registration',
+    tenants: 1,
+    registrationsPerTenant: 1,
+    load: { publishers: 64, eventsPerRequest: 1, rate: null },
+    goal: 0.3,
+  },
+  {
+    name: 'batch50',
+    about: '50 events a request, 8 publishers, one registration',
+    tenants: 1,
+    registrationsPerTenant: 1,
+    load: { publishers: 8, eventsPerRequest: 50, rate: null },
+    goal: 0.6,
+  },
+  {
+    name: 'fanout10',
+    about: 'one event to 10 registrations, 32 publishers',
+    tenants: 1,
+    registrationsPerTenant: 10,
+    load: { publishers: 32, eventsPerRequest: 1, rate: null },
+    goal: 0.6,
+  },
+  {
+    name: 'tenants',
+    about: '1,000 registrations of 100 tenants, evenly, 32 publishers',
+    tenants: 100,
+    registrationsPerTenant: 10,
+    load: { publishers: 32, eventsPerRequest: 1, rate: null },
+    goal: 0.5,
+  },
+  {
+    name: 'open500',
+    about: '500 events a second, open loop, one registration',
+    tenants: 1,
+    registrationsPerTenant: 1,
+    load: { publishers: 64, eventsPerRequest: 1, rate: 500 },
+    goal: null,
+  },
+];
+
+/** Settings of the server, all of them documented options; what is not named is its default. */
+export const SERVER_FLAGS: readonly string[] = [];
