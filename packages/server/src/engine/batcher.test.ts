@@ -9,6 +9,21 @@ function gate(): Gate {
   return { opened: promise, open: resolve };
 }
 
+/** Notes the size of each batch; the first waits for `opened`. */
+function counting(
+  opened?: Promise<void>,
+  hold?: { items: number; ms: number },
+): { batcher: Batcher<number, number>; sizes: number[] } {
+  const sizes: number[] = [];
+  const write = async (items: readonly number[]): Promise<readonly number[]> => {
+    sizes.push(items.length);
+    if (sizes.length === 1) await opened;
+    return items;
+  };
+  const batcher = new Batcher({ write, maxItems: 10, ...(hold === undefined ? {} : { hold }) });
+  return { batcher, sizes };
+}
+
 test('a lone item is written at once', async () => {
   const batcher = new Batcher<number, number>({
     write: (items) => Promise.resolve(items.map((item) => item * 2)),
@@ -17,21 +32,49 @@ test('a lone item is written at once', async () => {
   assert.equal(await batcher.add(21), 42);
 });
 
+test('items of one turn are written together', async () => {
+  const { batcher, sizes } = counting();
+  await Promise.all([batcher.add(1), batcher.add(2), batcher.add(3)]);
+  assert.deepEqual(sizes, [3]);
+});
+
 test('items that come while a write runs share the next one', async () => {
-  const sizes: number[] = [];
   const first = gate();
-  const batcher = new Batcher<number, number>({
-    write: async (items) => {
-      sizes.push(items.length);
-      if (sizes.length === 1) await first.opened;
-      return items;
-    },
-    maxItems: 10,
-  });
-  const all = [batcher.add(1), batcher.add(2), batcher.add(3)];
+  const { batcher, sizes } = counting(first.opened);
+  const all = [batcher.add(1)];
+  batcher.flush();
+  all.push(batcher.add(2), batcher.add(3));
   first.open();
   assert.deepEqual(await Promise.all(all), [1, 2, 3]);
   assert.deepEqual(sizes, [1, 2]);
+});
+
+test('held items go when there are enough of them', async () => {
+  const { batcher, sizes } = counting(undefined, { items: 3, ms: 1_000_000 });
+  await Promise.all([batcher.add(1), batcher.add(2), batcher.add(3)]);
+  assert.deepEqual(sizes, [3]);
+});
+
+test('held items go after a time, and at once when they are asked for', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { batcher, sizes } = counting(undefined, { items: 3, ms: 10 });
+  const first = batcher.add(1);
+  t.mock.timers.tick(9);
+  assert.deepEqual(sizes, []);
+  t.mock.timers.tick(1);
+  await first;
+  const second = batcher.add(2);
+  batcher.flush();
+  assert.deepEqual(sizes, [1, 1]);
+  await second;
+});
+
+test('held items are written when the batcher is asked to become idle', async () => {
+  const { batcher, sizes } = counting(undefined, { items: 3, ms: 1_000_000 });
+  const all = [batcher.add(1), batcher.add(2)];
+  await batcher.idle();
+  await Promise.all(all);
+  assert.deepEqual(sizes, [2]);
 });
 
 test('a batch is never larger than its limit', async () => {

@@ -10,7 +10,7 @@ import {
   registrationKey,
   type RegistrationRef,
 } from '../core/registration.ts';
-import type { Backlog, Settlement } from '../store/port.ts';
+import type { Acceptance, Backlog, Publication, Settlement } from '../store/port.ts';
 import { Acceptor, type AcceptAnswer, type AcceptRequest } from './acceptor.ts';
 import { Claimer } from './claimer.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -64,7 +64,7 @@ export class Engine {
     });
     this.#mover = new Mover({ store, now, onResumed: (ref) => this.wake(ref) });
     this.#acceptor = new Acceptor({
-      store,
+      store: { accept: (batch) => this.#acceptAndSettle(batch) },
       index: this.#index,
       now,
       reserve: (registration, delivery) => this.#reserve(registration, delivery),
@@ -276,6 +276,12 @@ export class Engine {
       this.#options.onGone(registration);
     this.#attend(lane);
   };
+
+  #acceptAndSettle(batch: readonly Publication[]): Promise<readonly Acceptance[]> {
+    const accepted = this.#options.store.accept(batch);
+    this.#settler.flush();
+    return accepted;
+  }
 
   async #settle(settlement: Settlement, ref: RegistrationRef): Promise<void> {
     await this.#settler.settle(settlement);

@@ -5,6 +5,11 @@ import { Batcher } from './batcher.ts';
 const MAX_UNSETTLED = 4000;
 const MAX_SETTLEMENTS_PER_COMMIT = 2000;
 const AGAIN_AFTER_MS = 1000;
+/**
+ * Nobody waits for a settlement, and a commit costs the same for one as for a hundred: they wait
+ * this long for each other or for the next accepted event, whose commit they share.
+ */
+const HOLD = { items: 256, ms: 10 };
 
 /** Writes down what came of attempts, many in one commit. */
 export class Settler {
@@ -16,6 +21,7 @@ export class Settler {
     this.#batcher = new Batcher({
       write: (settlements) => store.settle(settlements),
       maxItems: MAX_SETTLEMENTS_PER_COMMIT,
+      hold: HOLD,
     });
   }
 
@@ -31,6 +37,11 @@ export class Settler {
       await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
     }
     this.#unsettled -= 1;
+  }
+
+  /** Hands what waits to the store now: what else goes there in this turn shares its commit. */
+  flush(): void {
+    this.#batcher.flush();
   }
 
   /** What cannot be written now is given up: the next start sends it again. */

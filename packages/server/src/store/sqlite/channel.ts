@@ -7,10 +7,14 @@ type Waiting = {
   readonly reject: (error: Error) => void;
 };
 
-/** Calls functions of a worker thread; answers come in batches. Rejects everything when the worker dies. */
+/**
+ * Calls functions of a worker thread. Calls of one turn travel together, so that the worker writes
+ * them together; answers come in batches. Rejects everything when the worker dies.
+ */
 export class Channel {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  #outbox: Request[] = [];
   #nextId = 1;
   #ended: Error | undefined;
 
@@ -33,7 +37,8 @@ export class Channel {
       const id = this.#nextId;
       this.#nextId += 1;
       this.#waiting.set(id, { resolve: (value) => resolve(value as T), reject });
-      this.#worker.postMessage({ id, method, args } satisfies Request);
+      if (this.#outbox.length === 0) queueMicrotask(() => this.#post());
+      this.#outbox.push({ id, method, args });
     });
   }
 
@@ -41,6 +46,12 @@ export class Channel {
   async close(): Promise<void> {
     if (this.#ended === undefined) await this.call('close').catch(() => undefined);
     await this.#worker.terminate();
+  }
+
+  #post(): void {
+    const requests = this.#outbox;
+    this.#outbox = [];
+    this.#worker.postMessage(requests);
   }
 
   #receive(answers: readonly Answer[]): void {

@@ -2,7 +2,7 @@ import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Answer, Methods, Request, WorkerError } from './protocol.ts';
 
-/** Requests that share one transaction at most. */
+/** When so many requests have come, no more are waited for before they are written. */
 const MAX_GROUP = 64;
 
 /** Answers requests one by one: for reads, which need no transaction of their own. */
@@ -63,8 +63,8 @@ function transaction(database: DatabaseSync, work: () => Answer[]): Result {
 function serve(database: DatabaseSync, work: (group: Request[]) => Answer[]): void {
   const port = parentPort;
   if (port === null) throw new Error('this module runs in a worker thread');
-  port.on('message', (first: Request) => {
-    for (let group = drain(first); group.length > 0; group = drain(undefined)) {
+  port.on('message', (first: readonly Request[]) => {
+    for (let group = drain(first); group.length > 0; group = drain([])) {
       const closing = group.find((request) => request.method === 'close');
       const rest = group.filter((request) => request !== closing);
       if (rest.length > 0) port.postMessage(work(rest));
@@ -75,12 +75,12 @@ function serve(database: DatabaseSync, work: (group: Request[]) => Answer[]): vo
       return;
     }
   });
-  function drain(first: Request | undefined): Request[] {
-    const group: Request[] = first === undefined ? [] : [first];
-    for (let left = MAX_GROUP - group.length; left > 0; left -= 1) {
+  function drain(first: readonly Request[]): Request[] {
+    const group = [...first];
+    while (group.length < MAX_GROUP) {
       const received = port === null ? undefined : receiveMessageOnPort(port);
       if (received === undefined) break;
-      group.push(received.message as Request);
+      group.push(...(received.message as readonly Request[]));
     }
     return group;
   }
