@@ -5,6 +5,7 @@ export type Answer = {
   readonly A?: readonly string[];
   readonly AAAA?: readonly string[];
   readonly rcode?: string;
+  readonly CNAME?: string;
 };
 
 /** A URI that a sender must not reach, or must. */

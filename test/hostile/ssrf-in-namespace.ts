@@ -3,58 +3,20 @@
  * this process: sends to each URI of the corpus by the real egress, and prints which addresses were
  * reached.
  */
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
 import { ALLOW_NOTHING } from '../../packages/server/src/egress/allow.ts';
 import { createEgress } from '../../packages/server/src/egress/client.ts';
 import { makeCertificates } from '../../packages/server/src/egress/testing/certificates.ts';
 import { brief, post } from '../../packages/server/src/egress/testing/open-egress.ts';
-import { onRequest, plain } from '../../packages/server/src/egress/testing/raw-server.ts';
-import type { NamespaceReport } from './ssrf-report.ts';
+import { namesOf, openCanaries } from './canaries.ts';
 import { type Answer, answersOf, type Entry, readCorpus } from './ssrf-corpus.ts';
+import type { NamespaceReport } from './ssrf-report.ts';
 
 const REBINDING_ROUNDS = 1000;
 
 const corpus = readCorpus();
-const certificates = makeCertificates('DNS:*.attacker.example,DNS:*.customer.example');
-let reached: string[] = [];
-let sockets: Socket[] = [];
-
-/** A listener that notes which address it was reached at. */
-async function canary(port: number): Promise<Server> {
-  const server = port === 443 ? createTlsServer(certificates.good, respond) : createServer(respond);
-  server.on('connection', (socket: Socket) => {
-    reached.push(String(socket.localAddress).replace(/^::ffff:/, ''));
-    sockets.push(socket);
-    socket.on('error', () => undefined);
-  });
-  server.listen(port, '::');
-  await once(server, 'listening');
-  return server;
-}
-
-/** Answers as the corpus says for this host and path, else 200. */
-function respond(socket: Socket): void {
-  socket.on('error', () => undefined);
-  onRequest(socket, (request) => {
-    const [, path = '', host = ''] = /^\S+ (\S+) [^]*?\r\nhost: (\S+)/i.exec(request) ?? [];
-    const entry = corpus.find(({ url }) => url === `https://${host}${path}`);
-    if (entry?.respond === undefined) socket.write(plain(200));
-    else socket.write(plain(entry.respond.status, '', `Location: ${entry.respond.location}\r\n`));
-  });
-}
-
-function portsOf(entries: readonly Entry[]): ReadonlySet<number> {
-  const ports = new Set([80, 443, 8080, 9200]);
-  for (const { url, respond: answer } of entries) {
-    for (const text of [url, answer?.location ?? '']) {
-      const port = URL.canParse(text) ? new URL(text).port : '';
-      if (port !== '' && port !== '0') ports.add(Number(port));
-    }
-  }
-  return ports;
-}
+const certificates = makeCertificates(namesOf(corpus));
+const canaries = await openCanaries(corpus, certificates.good);
+const takeAddresses = (): string[] => canaries.take().map(({ address }) => address);
 
 function addresses(answer: Answer | undefined): Promise<readonly string[]> {
   if (answer?.rcode !== undefined)
@@ -74,15 +36,14 @@ async function attempt(entry: Entry): Promise<NamespaceReport['entries'][number]
     isOwn: () => false,
     resolve: () => addresses(answers[Math.min(lookups++, answers.length - 1)]),
   });
-  reached = [];
+  canaries.take();
   const outcomes: string[] = [];
   for (let count = 0; count <= answers.length; count += 1) {
     outcomes.push(brief(await egress.send(post(entry.url, { pool: `${count}` }))));
   }
   await egress.close();
-  for (const socket of sockets) socket.destroy();
-  sockets = [];
-  return { id: entry.id, outcomes, reached, lookups };
+  canaries.dropConnections();
+  return { id: entry.id, outcomes, reached: takeAddresses(), lookups };
 }
 
 /** Good and bad answers by turns, a new connection each time. */
@@ -101,7 +62,7 @@ async function rebind(): Promise<NamespaceReport['rebinding']> {
       return Promise.resolve([address]);
     },
   });
-  reached = [];
+  canaries.take();
   const outcomes: Record<string, number> = {};
   for (let round = 0; round < REBINDING_ROUNDS; round += 1) {
     const outcome = brief(await egress.send(post('http://rebind.attacker.example/')));
@@ -109,16 +70,12 @@ async function rebind(): Promise<NamespaceReport['rebinding']> {
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   }
   await egress.close();
-  return { rounds: REBINDING_ROUNDS, outcomes, reached: [...new Set(reached)], lookups };
+  return { rounds: REBINDING_ROUNDS, outcomes, reached: [...new Set(takeAddresses())], lookups };
 }
 
-const servers: Server[] = [];
-for (const port of portsOf(corpus)) servers.push(await canary(port));
 const entries: NamespaceReport['entries'][number][] = [];
 for (const entry of corpus) entries.push(await attempt(entry));
 const rebinding = await rebind();
-const ports = servers.map((server) => (server.address() as AddressInfo).port);
-for (const server of servers) server.close();
-for (const socket of sockets) socket.destroy();
-const report: NamespaceReport = { entries, rebinding, ports };
+canaries.close();
+const report: NamespaceReport = { entries, rebinding, ports: canaries.ports };
 process.stdout.write(JSON.stringify(report));

@@ -1,18 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { before, describe, test } from 'node:test';
+import { runInNamespace, skip } from './namespace.ts';
 import { answersOf, type Entry, readCorpus } from './ssrf-corpus.ts';
 import type { NamespaceReport } from './ssrf-report.ts';
-
-/** Makes every address of the world local to the namespace, so that nothing leaves the machine. */
-const ALL_LOCAL =
-  'ip link set lo up && ip route add local 0.0.0.0/0 dev lo && ip -6 route add local ::/0 dev lo';
-
-const inNamespace = (command: string): string[] => ['-n', 'sh', '-c', command];
-const canIsolate = spawnSync('unshare', inNamespace(ALL_LOCAL)).status === 0;
-const skip = canIsolate ? false : 'needs the right to make a network namespace (unshare -n) and ip';
 
 describe('the real egress, where every address answers', { skip }, () => {
   const corpus = readCorpus();
@@ -24,13 +14,7 @@ describe('the real egress, where every address answers', { skip }, () => {
   };
 
   before(async () => {
-    const script = fileURLToPath(new URL('ssrf-in-namespace.ts', import.meta.url));
-    const command = `${ALL_LOCAL} && exec "${process.execPath}" "${script}"`;
-    const child = await promisify(execFile)('unshare', inNamespace(command), {
-      maxBuffer: 64 * 1024 * 1024,
-      timeout: 60_000,
-    });
-    report = JSON.parse(child.stdout) as NamespaceReport;
+    report = await runInNamespace<NamespaceReport>('ssrf-in-namespace.ts');
   });
 
   test('reaches nothing for a URI that must be refused', () => {
