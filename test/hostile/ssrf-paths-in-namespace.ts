@@ -9,22 +9,18 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openSealer } from '../../packages/server/src/app/encryption.ts';
-import { openDataFolder } from '../../packages/server/src/app/data-folder.ts';
 import { startSchoolbell } from '../../packages/server/src/app/schoolbell.ts';
 import { explain } from '../../packages/server/src/core/explain.ts';
-import { newId } from '../../packages/server/src/core/id.ts';
 import { parseSchedule } from '../../packages/server/src/core/schedule.ts';
 import { ALLOW_NOTHING } from '../../packages/server/src/egress/allow.ts';
 import { createEgress } from '../../packages/server/src/egress/client.ts';
 import { verifyEcho } from '../../packages/server/src/egress/echo.ts';
 import { makeCertificates } from '../../packages/server/src/egress/testing/certificates.ts';
 import { type DnsAnswer, dnsServer } from '../../packages/server/src/egress/testing/dns-server.ts';
-import { sealRegistration } from '../../packages/server/src/service/sealing.ts';
-import { openSqliteStore } from '../../packages/server/src/store/sqlite/store.ts';
 import { namesOf, openCanaries } from './canaries.ts';
 import { answersOf, type Entry, readCorpus } from './ssrf-corpus.ts';
 import { type Path, PATHS, type PathsReport } from './ssrf-paths-report.ts';
+import { writeRows } from './stored-rows.ts';
 
 type End = PathsReport[Path][number];
 
@@ -67,36 +63,6 @@ function hostOf(url: string): string {
 /** Names that change their mind have done so already, where a path makes one request only. */
 function changeMinds(): void {
   lookups = new Map(corpus.map((entry) => [hostOf(entry.url), answersOf(entry).length - 1]));
-}
-
-/** Registrations that no rule ever saw: as rows of an older version, or of somebody at the database. */
-async function writeRows(): Promise<ReadonlyMap<string, Entry>> {
-  const keys = openDataFolder({ path: folder, adminKey: null, encryptionKey: null });
-  const store = await openSqliteStore({ path: keys.databasePath });
-  const sealer = await openSealer(keys.encryptionKey, store);
-  const rows = new Map<string, Entry>();
-  for (const entry of corpus) {
-    const id = newId(Date.now());
-    rows.set(id, entry);
-    await store.insertRegistration(
-      sealRegistration(sealer, {
-        id,
-        tenant: 'default',
-        webHookUri: entry.url,
-        secret: SECRET,
-        description: null,
-        isPaused: false,
-        filters: ['*'],
-        headers: [],
-        properties: '{}',
-        createdAt: Date.now(),
-        updatedAt: Date.now(),
-        switchedOff: null,
-      }),
-    );
-  }
-  await store.close();
-  return rows;
 }
 
 const start = (): ReturnType<typeof startSchoolbell> =>
@@ -239,7 +205,11 @@ const update = await updater();
 const updated = await along('update', () => each(update));
 const echoed = await along('echo', () => each(echo), changeMinds);
 await running.stop();
-const rows = await writeRows();
+const ids = await writeRows(
+  folder,
+  corpus.map(({ url }) => ({ webHookUri: url })),
+);
+const rows = new Map(ids.map((id, index) => [id, corpus[index]!]));
 running = await start();
 const tested = await along(
   'test',

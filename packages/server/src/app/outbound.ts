@@ -9,6 +9,7 @@ import { newId } from '../core/id.ts';
 import type { Registration } from '../core/registration.ts';
 import { type Allow, parseAllow } from '../egress/allow.ts';
 import { createEgress } from '../egress/client.ts';
+import { parseProxy, type Proxy } from '../egress/proxy.ts';
 import type { Egress } from '../egress/port.ts';
 import { sendAttempt } from '../engine/sender.ts';
 import type { TestResult } from '../service/library.ts';
@@ -44,8 +45,16 @@ export function openEgress(
     connectTimeoutMs: config.connectTimeoutMs,
     extraCa: config.caFile === null ? [] : readAuthorities(config.caFile),
     isOwn: (address, port) => isOwnListener(listenersOf(api()), { address, port }),
+    proxy: proxyOf(config),
     onBlocked: (blocked) => telemetry.blocked(blocked),
   });
+}
+
+function proxyOf({ proxy }: Config): Proxy | null {
+  if (proxy === null) return null;
+  const parsed = parseProxy(proxy);
+  if (parsed !== undefined) return parsed;
+  throw new ConfigError('--proxy (SCHOOLBELL_PROXY) takes http://[user:password@]host:port.');
 }
 
 function listenersOf(api: FastifyInstance | undefined): AddressInfo[] {

@@ -16,6 +16,8 @@ export type Config = {
   readonly allowPorts: ReadonlySet<number> | null;
   /** Path of a PEM file. */
   readonly caFile: string | null;
+  /** `http://[user:password@]host:port`. */
+  readonly proxy: string | null;
   readonly schedule: Schedule;
   readonly receiveTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -53,6 +55,7 @@ export function readConfig(
     allowMetadata: read.switch('allowMetadata'),
     allowPorts: read.ports('allowPorts'),
     caFile: read.optional('caFile'),
+    proxy: read.optional('proxy'),
     schedule: read.schedule('retrySchedule'),
     receiveTimeoutMs: read.duration('receiveTimeout', { min: 1000, max: 600_000 }),
     requestTimeoutMs: read.duration('requestTimeout', { min: 1000, max: 300_000 }),

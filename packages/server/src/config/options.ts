@@ -23,6 +23,7 @@ export type OptionName =
   | 'allowMetadata'
   | 'allowPorts'
   | 'caFile'
+  | 'proxy'
   | 'retrySchedule'
   | 'receiveTimeout'
   | 'requestTimeout'
@@ -107,6 +108,14 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     placeholder: '<file>',
     help: 'Certificate authorities, in PEM, that receivers are trusted by besides the well-known ones. Verification cannot be switched off.',
     default: null,
+  },
+  proxy: {
+    flag: 'proxy',
+    kind: 'text',
+    placeholder: '<url>',
+    help: 'HTTP proxy that all webhooks are sent through, by CONNECT: `http://[user:password@]host:port`. Names are looked up and addresses judged here all the same; the proxy is told addresses. Proxy variables of the environment are not looked at.',
+    default: null,
+    secret: true,
   },
   retrySchedule: {
     flag: 'retry-schedule',

@@ -8,7 +8,10 @@ export type Explanation = { readonly class: string; readonly sentence: string };
 export function explain(outcome: Outcome): Explanation {
   switch (outcome.kind) {
     case 'response':
-      return explainResponse(outcome.status, outcome.response.headers);
+      return withCertificate(
+        explainResponse(outcome.status, outcome.response.headers),
+        outcome.certificateEndsAt,
+      );
     case 'timeout':
       return explainTimeout(outcome.phase, outcome.afterMs);
     case 'dns_error':
@@ -28,17 +31,28 @@ export function explain(outcome: Outcome): Explanation {
         sentence: 'The receiver answered with more than 16 KiB of headers.',
       };
     case 'blocked':
-      return {
-        class: 'policy_blocked',
-        sentence:
-          'The address is not one that this installation sends to. Use a public address, or ask the operator to allow it.',
-      };
+      return { class: 'policy_blocked', sentence: blockedSentence(outcome.rule) };
     default:
       return unreachable(outcome);
   }
 }
 
+/** Says nothing of what stands behind an address. */
+function blockedSentence(rule: string): string {
+  return rule === 'headers'
+    ? 'A header of the registration is not one that this installation sends. Change the Headers of the registration.'
+    : 'The address is not one that this installation sends to. Use a public address, or ask the operator to allow it.';
+}
+
 type Headers = readonly (readonly [name: string, value: string])[];
+
+/** A warning in good time, whatever the answer was. */
+function withCertificate(explanation: Explanation, endsAt: number | undefined): Explanation {
+  if (endsAt === undefined) return explanation;
+  const day = new Date(endsAt).toISOString().slice(0, 10);
+  const warning = `The certificate of the receiver ends on ${day}: it must be renewed by then.`;
+  return { ...explanation, sentence: `${explanation.sentence} ${warning}` };
+}
 
 function explainResponse(status: number, headers: Headers): Explanation {
   const known = STATUS_SENTENCES[status];
@@ -128,6 +142,13 @@ function explainConnect(code: string): Explanation {
     return {
       class: 'connect_refused',
       sentence: 'Nothing listens at the address. Check the port, and whether the receiver runs.',
+    };
+  }
+  if (code === 'PROXY_REFUSED') {
+    return {
+      class: 'connect_error',
+      sentence:
+        'The proxy of this installation made no connection to the receiver. The receiver is down, or the operator must allow it in the proxy.',
     };
   }
   if (code === 'ECONNRESET') {

@@ -1,6 +1,12 @@
 /** What came of one HTTP try. Only `response` reached a server that answered. */
 export type Outcome =
-  | { readonly kind: 'response'; readonly status: number; readonly response: ResponseRecord }
+  | {
+      readonly kind: 'response';
+      readonly status: number;
+      readonly response: ResponseRecord;
+      /** When the receiver's certificate runs out, where that is soon. */
+      readonly certificateEndsAt?: number;
+    }
   | {
       readonly kind: 'timeout';
       readonly phase: 'connect' | 'tls' | 'response';

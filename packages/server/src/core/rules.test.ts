@@ -197,6 +197,12 @@ test('every outcome explains itself, and none shows an address', () => {
     [{ kind: 'protocol_error', code: 'HPE_INVALID_CONSTANT' }, 'protocol_error', /not HTTP/],
     [{ kind: 'headers_too_large' }, 'headers_too_large', /16 KiB/],
     [{ kind: 'blocked', rule: 'address' }, 'policy_blocked', /ask the operator/],
+    [{ kind: 'blocked', rule: 'headers' }, 'policy_blocked', /Change the Headers/],
+    [
+      { kind: 'connect_error', code: 'PROXY_REFUSED' },
+      'connect_error',
+      /proxy of this installation/,
+    ],
   ];
   for (const [outcome, outcomeClass, sentence] of cases) {
     const explained = explain(outcome);

@@ -1,4 +1,5 @@
 import type { Outcome } from '../core/outcome.ts';
+import { endsSoonAt } from './certificate.ts';
 import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { dial, type DialOptions, vet } from './dial.ts';
@@ -131,6 +132,7 @@ class GuardedEgress implements Egress {
       if (sending.isOver) socket.destroy();
       else if (this.#continuing.has(target.origin)) {
         sending.phase = 'response';
+        sending.certificateEndsAt = endsSoonAt(socket, Date.now());
         sending.running = exchangeByNode({ socket, request, target }, (outcome) =>
           sending.end(outcome),
         );
@@ -158,6 +160,7 @@ class GuardedEgress implements Egress {
 
   #exchange(sending: Sending, connection: Connection): void {
     sending.phase = 'response';
+    sending.certificateEndsAt = connection.certificateEndsAt;
     sending.running = connection.exchange(sending.request, sending.target, (end) => {
       if (end.outcome.kind === 'response' && !end.outcome.response.truncated) {
         this.#pool.rest(connection);

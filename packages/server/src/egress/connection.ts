@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { Client } from 'undici';
+import { endsSoonAt } from './certificate.ts';
 import { Exchange, type ExchangeEnd, type Line } from './exchange.ts';
 import { Failure } from './failure.ts';
 import { MAX_HEAD_BYTES } from './head-limit.ts';
@@ -14,6 +15,8 @@ const MAX_USES = 1000;
 export class Connection implements Line {
   readonly shelf: Shelf;
   readonly socket: Socket;
+  /** When the certificate of the other end runs out, where that is soon. */
+  readonly certificateEndsAt: number | undefined;
   /** The first error of the socket, which later ones hide. */
   firstError: Error | undefined;
   readonly #client: Client;
@@ -27,6 +30,7 @@ export class Connection implements Line {
     this.shelf = to.shelf;
     to.shelf.open += 1;
     this.socket = socket;
+    this.certificateEndsAt = endsSoonAt(socket, Date.now());
     socket.once('error', (error) => {
       this.firstError = error;
     });

@@ -9,6 +9,7 @@ import {
 import { refuseAddress } from './address.ts';
 import { type Allow, allowsAddress, allowsName } from './allow.ts';
 import { codeOf, connectOutcome, Failure } from './failure.ts';
+import { type Proxy, tunnel } from './proxy.ts';
 import { MAX_ADDRESSES, type Resolve } from './resolver.ts';
 import type { Target } from './uri.ts';
 
@@ -21,6 +22,8 @@ export type DialOptions = {
   readonly extraCa: readonly string[];
   /** True for an address and port that this process itself listens on. */
   readonly isOwn: (address: string, port: number) => boolean;
+  /** Stands between this process and every receiver, where there is one. */
+  readonly proxy?: Proxy | null;
 };
 
 /**
@@ -32,8 +35,34 @@ export async function dial(
   addresses: readonly string[],
   options: DialOptions,
 ): Promise<Socket> {
+  const { proxy = null } = options;
+  if (proxy === null) return connect(target, { addresses, via: null }, options);
+  const via = { proxy, addresses: await addressesOf(proxy, options) };
+  let failure: unknown;
+  for (const address of addresses) {
+    try {
+      return await connect(target, { addresses: [address], via }, options);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+type Way = {
+  readonly addresses: readonly string[];
+  /** The proxy, and where it is. */
+  readonly via: { readonly proxy: Proxy; readonly addresses: readonly string[] } | null;
+};
+
+async function connect(
+  target: Target,
+  { addresses, via }: Way,
+  options: DialOptions,
+): Promise<Socket> {
   let phase: 'connect' | 'tls' = 'connect';
-  const socket = connectTcp(tcpOptions(target, addresses));
+  const peers = via?.addresses ?? addresses;
+  const socket = connectTcp(tcpOptions(via?.proxy ?? target, peers));
   socket.on('error', ignore);
   socket.setNoDelay(true);
   const timer = setTimeout(
@@ -43,7 +72,9 @@ export async function dial(
   );
   try {
     await once(socket, 'connect', false);
-    checkPeer(socket, addresses);
+    checkPeer(socket, peers);
+    const [address = ''] = addresses;
+    if (via !== null) await tunnel(socket, { address, port: target.port }, via.proxy);
     if (!target.secure) return socket;
     phase = 'tls';
     return await handshake(socket, target, options);
@@ -55,12 +86,17 @@ export async function dial(
   }
 }
 
+/** The operator chose the proxy: its address is not judged. */
+async function addressesOf({ hostname }: Proxy, options: DialOptions): Promise<readonly string[]> {
+  return isIP(hostname) === 0 ? lookUp(hostname, options) : [hostname];
+}
+
 /**
  * The addresses that may be dialled. A name is looked up once, every address of the answer is
  * judged, and one bad address refuses all. Rejects with Failure.
  */
 export async function vet(target: Target, options: DialOptions): Promise<readonly string[]> {
-  const addresses = target.isLiteral ? [target.hostname] : await lookUp(target, options);
+  const addresses = target.isLiteral ? [target.hostname] : await lookUp(target.hostname, options);
   const byName = !target.isLiteral && allowsName(options.allow, target.hostname, target.port);
   for (const address of addresses) {
     if (!allowsAddress(options.allow, { address, port: target.port, byName })) {
@@ -73,16 +109,16 @@ export async function vet(target: Target, options: DialOptions): Promise<readonl
 }
 
 async function lookUp(
-  target: Target,
+  host: string,
   { resolve, connectTimeoutMs }: DialOptions,
 ): Promise<readonly string[]> {
   try {
-    const addresses = await within(connectTimeoutMs, resolve(target.hostname));
+    const addresses = await within(connectTimeoutMs, resolve(host));
     if (addresses.length > 0) return addresses;
   } catch (error) {
-    throw new Failure({ kind: 'dns_error', host: target.hostname, code: codeOf(error) });
+    throw new Failure({ kind: 'dns_error', host, code: codeOf(error) });
   }
-  throw new Failure({ kind: 'dns_error', host: target.hostname, code: 'ENODATA' });
+  throw new Failure({ kind: 'dns_error', host, code: 'ENODATA' });
 }
 
 /** A resolver with several silent servers may take longer than anyone should wait. */
@@ -97,7 +133,10 @@ async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
   }
 }
 
-function tcpOptions(target: Target, addresses: readonly string[]): TcpNetConnectOpts {
+function tcpOptions(
+  target: Pick<Target, 'hostname' | 'port'>,
+  addresses: readonly string[],
+): TcpNetConnectOpts {
   const [first = ''] = addresses;
   if (addresses.length === 1) return { host: first, port: target.port };
   const found: LookupAddress[] = addresses.map((address) => ({ address, family: isIP(address) }));

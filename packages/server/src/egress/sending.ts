@@ -13,6 +13,8 @@ export class Sending implements Timed {
   phase: 'connect' | 'response' = 'connect';
   /** What its name led to: looked up once, whatever happens afterwards. */
   addresses: readonly string[] | undefined;
+  /** Of the connection it is on. */
+  certificateEndsAt: number | undefined;
   wasRepeated = false;
   isOver = false;
   /** The clock of a request that has a time of its own. */
@@ -45,7 +47,9 @@ export class Sending implements Timed {
     if (this.isOver) return;
     this.isOver = true;
     this.#onOver(this);
-    this.#resolve(outcome);
+    const { certificateEndsAt } = this;
+    const hasNews = certificateEndsAt !== undefined && outcome.kind === 'response';
+    this.#resolve(hasNews ? { ...outcome, certificateEndsAt } : outcome);
   }
 
   cancel(): void {

@@ -2,9 +2,11 @@ import type { Attempt } from '../core/attempt.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { buildBody } from '../core/envelope.ts';
+import { refuseKnownHeaders } from '../core/header-rules.ts';
+import type { Outcome } from '../core/outcome.ts';
 import { type Registration, registrationKey } from '../core/registration.ts';
 import { deliveryHeaders } from '../core/signature.ts';
-import type { Egress } from '../egress/port.ts';
+import type { Egress, OutboundRequest } from '../egress/port.ts';
 
 export type SenderDeps = { readonly egress: Egress; readonly clock: Clock };
 
@@ -29,13 +31,7 @@ export async function sendAttempt(
     body,
     headers: registration.headers,
   });
-  const outcome = await deps.egress.send({
-    method: 'POST',
-    uri: registration.webHookUri,
-    headers,
-    body,
-    pool: registrationKey(registration),
-  });
+  const outcome = await send(deps.egress, registration, { headers, body });
   return {
     deliveryId: delivery.id,
     number,
@@ -44,6 +40,18 @@ export async function sendAttempt(
     outcome,
     requestHeaders: masked(headers, registration.headers.length),
   };
+}
+
+/** The rules for headers hold for what stands in the store too, whoever wrote it there. */
+function send(
+  egress: Egress,
+  registration: Registration,
+  request: Pick<OutboundRequest, 'headers' | 'body'>,
+): Promise<Outcome> {
+  if (refuseKnownHeaders(registration.headers) !== undefined)
+    return Promise.resolve({ kind: 'blocked', rule: 'headers' });
+  const { webHookUri: uri } = registration;
+  return egress.send({ ...request, method: 'POST', uri, pool: registrationKey(registration) });
 }
 
 /** A registration's own header values may be credentials; they come last and are never recorded. */

@@ -8,7 +8,7 @@ import type { Allow } from '../egress/allow.ts';
 import { hasNoEcho, verifyEcho } from '../egress/echo.ts';
 import type { Egress } from '../egress/port.ts';
 import { checkUri } from '../egress/uri.ts';
-import { refuseHeaders } from './header-rules.ts';
+import { refuseHeaders } from '../core/header-rules.ts';
 import type { Filters, RegisterOptions, Registrar, RegistrationDraft } from './library.ts';
 
 /** The most filters of one registration, and the longest texts. */

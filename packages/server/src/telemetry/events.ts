@@ -1,6 +1,6 @@
 import type { Attempt } from '../core/attempt.ts';
 import { explain } from '../core/explain.ts';
-import type { Registration } from '../core/registration.ts';
+import { type Registration, registrationKey } from '../core/registration.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -37,10 +37,14 @@ export type Answered = {
   readonly keyId: string | undefined;
 };
 
+const KNOWN_ENDS = 10_000;
+
 export function createTelemetry(log: Logger, metrics: Metrics): Telemetry {
+  const warnOfEnd = createEndWarning(log, metrics);
   return {
     attempted: (registration, attempt) => {
       metrics.attempted(attempt);
+      warnOfEnd(registration, attempt);
       const delivered = attempt.outcome.kind === 'response' && attempt.outcome.status < 300;
       const level = delivered ? 'debug' : 'info';
       if (log.isLevelEnabled(level)) log[level](attemptLine(registration, attempt), 'attempt');
@@ -57,6 +61,24 @@ export function createTelemetry(log: Logger, metrics: Metrics): Telemetry {
     warned: (message) => log.warn(message),
     failed: (error, doing) => log.error({ err: error }, doing),
     answered: log.isLevelEnabled('debug') ? (call) => log.debug(call, 'answered') : undefined,
+  };
+}
+
+/** Warns once for each certificate of a registration's receiver that ends soon. */
+function createEndWarning(
+  log: Logger,
+  metrics: Metrics,
+): (registration: Registration, attempt: Attempt) => void {
+  const known = new Map<string, number>();
+  return (registration, { outcome }) => {
+    const endsAt = outcome.kind === 'response' ? outcome.certificateEndsAt : undefined;
+    if (endsAt === undefined || known.get(registrationKey(registration)) === endsAt) return;
+    if (known.size >= KNOWN_ENDS) known.clear();
+    known.set(registrationKey(registration), endsAt);
+    metrics.certificateEnding();
+    const { tenant, id } = registration;
+    const line = { tenant, registration: id, endsAt: new Date(endsAt).toISOString() };
+    log.warn(line, 'the certificate of a receiver ends soon');
   };
 }
 

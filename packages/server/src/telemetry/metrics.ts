@@ -10,6 +10,8 @@ export type Metrics = {
   readonly attempted: (attempt: Attempt) => void;
   /** A request that a rule kept from being sent; there are a dozen rules. */
   readonly blocked: (rule: string) => void;
+  /** A receiver's certificate was found to end soon. */
+  readonly certificateEnding: () => void;
 };
 
 /** What is read when the metrics are asked for. */
@@ -54,6 +56,11 @@ export function createMetrics(gauges: Gauges): Metrics {
     labelNames: ['rule'],
     registers,
   });
+  const ending = new Counter({
+    name: 'schoolbell_certificates_ending_total',
+    help: 'Certificates of receivers that were found to end soon.',
+    registers,
+  });
   registerGauges(registers, gauges);
   return {
     contentType: register.contentType,
@@ -62,6 +69,7 @@ export function createMetrics(gauges: Gauges): Metrics {
       events.inc(count);
       publish.observe(ms / 1000);
     },
+    certificateEnding: () => ending.inc(),
     blocked: (rule) => blocked.inc({ rule }),
     attempted: ({ outcome, durationMs }) => {
       attempts.inc({ outcome: explain(outcome).class });

@@ -1,4 +1,3 @@
-/** A registration's own headers: what they may be, so that they cannot change what a request means. */
 export const MAX_HEADERS = 20;
 const MAX_NAME_LENGTH = 64;
 const MAX_VALUE_LENGTH = 4096;
@@ -70,10 +69,22 @@ const DENIED_PREFIXES = [
   'access-control-',
 ];
 
-/** A sentence that names the culprit; undefined when all may be sent. */
-export function refuseHeaders(
-  headers: readonly (readonly [name: string, value: string])[],
-): string | undefined {
+type Headers = readonly (readonly [name: string, value: string])[];
+
+const judged = new WeakMap<Headers, string | null>();
+
+/** The same for headers that are asked about again and again and never change. */
+export function refuseKnownHeaders(headers: Headers): string | undefined {
+  let refusal = judged.get(headers);
+  if (refusal === undefined) judged.set(headers, (refusal = refuseHeaders(headers) ?? null));
+  return refusal ?? undefined;
+}
+
+/**
+ * Judges a registration's own headers, so that they cannot change what a request means: a sentence
+ * that names the culprit, or undefined when all may be sent.
+ */
+export function refuseHeaders(headers: Headers): string | undefined {
   if (headers.length > MAX_HEADERS) return `A registration takes at most ${MAX_HEADERS} headers.`;
   let total = 0;
   for (const [name, value] of headers) {

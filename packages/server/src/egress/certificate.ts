@@ -1,0 +1,23 @@
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+
+const DAY_MS = 86_400_000;
+const SOON_MS = 14 * DAY_MS;
+/** Of its whole life: what renews itself has done so long before, however short-lived it is. */
+const LAST_PART = 5;
+
+/** When the certificate of a socket's other end runs out, if that is soon; else undefined. */
+export function endsSoonAt(socket: Socket, now: number): number | undefined {
+  const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+  return certificate === undefined ? undefined : soonEnd(certificate, now);
+}
+
+/** The end of a certificate's life, within its last fifth and the last two weeks. */
+export function soonEnd(
+  { validFromDate, validToDate }: { readonly validFromDate: Date; readonly validToDate: Date },
+  now: number,
+): number | undefined {
+  const endsAt = validToDate.getTime();
+  const lifeMs = endsAt - validFromDate.getTime();
+  return endsAt - now < Math.min(SOON_MS, lifeMs / LAST_PART) ? endsAt : undefined;
+}
