@@ -3,6 +3,12 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { ConfigError } from '../config/config.ts';
 
+/** The embedded store and the keys, by name of file. */
+export const DATABASE_FILE = 'schoolbell.db';
+const ADMIN_KEY_FILE = 'admin.key';
+const ENCRYPTION_KEY_FILE = 'encryption.key';
+export const KEY_FILES: readonly string[] = [ADMIN_KEY_FILE, ENCRYPTION_KEY_FILE];
+
 /** What is found in, or was just made for, the data folder. */
 export type DataFolder = {
   readonly databasePath: string;
@@ -24,11 +30,11 @@ export function openDataFolder(options: DataFolderOptions): DataFolder {
   makeFolder(options.path);
   const admin = keyFrom(
     options.adminKey,
-    join(options.path, 'admin.key'),
+    join(options.path, ADMIN_KEY_FILE),
     () => `sba_${randomKey()}`,
   );
-  const databasePath = join(options.path, 'schoolbell.db');
-  const encryptionPath = join(options.path, 'encryption.key');
+  const databasePath = join(options.path, DATABASE_FILE);
+  const encryptionPath = join(options.path, ENCRYPTION_KEY_FILE);
   if (options.encryptionKey === null && existsSync(databasePath) && !existsSync(encryptionPath)) {
     throw new ConfigError(
       `The key that registrations are encrypted with is missing: ${encryptionPath}. Put it back, or name it in SCHOOLBELL_ENCRYPTION_KEY; without it no registration can be read.`,

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { backupCommand } from './backup.ts';
 import { configCommand } from './config-docs.ts';
 import { serveCommand } from './serve.ts';
 import { VERSION } from '../version.ts';
@@ -8,6 +9,7 @@ const program = new Command('schoolbell')
   .description('Durable, signed webhooks for learning platforms.')
   .version(VERSION)
   .addCommand(serveCommand())
+  .addCommand(backupCommand())
   .addCommand(configCommand());
 
 await program.parseAsync();

@@ -1,7 +1,8 @@
 import { Command, Option as Flag } from 'commander';
 import { startSchoolbell, type RunningSchoolbell } from '../app/schoolbell.ts';
-import { ConfigError, readConfig } from '../config/config.ts';
+import { readConfig } from '../config/config.ts';
 import { OPTIONS, type Option, type OptionName, variableOf } from '../config/options.ts';
+import { failure } from './failure.ts';
 import { welcome } from './welcome.ts';
 
 /** `schoolbell serve`: runs until SIGTERM or SIGINT; a second signal ends it at once. */
@@ -12,7 +13,7 @@ export function serveCommand(): Command {
     try {
       await serve(flags);
     } catch (error) {
-      process.stderr.write(`schoolbell: ${startFailure(error)}\n`);
+      process.stderr.write(`schoolbell: ${failure(error)}\n`);
       process.exitCode = 1;
     }
   });
@@ -59,21 +60,11 @@ function stopOnSignal(running: RunningSchoolbell): void {
     running.stop(signal).then(
       () => process.removeAllListeners(signal),
       (error: unknown) => {
-        process.stderr.write(`schoolbell: stopping failed: ${startFailure(error)}\n`);
+        process.stderr.write(`schoolbell: stopping failed: ${failure(error)}\n`);
         process.exitCode = 1;
       },
     );
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
-}
-
-function startFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if ('code' in error && error.code === 'EADDRINUSE') {
-    return `${error.message}. Another program listens there; choose another --port.`;
-  }
-  return error instanceof ConfigError || error.name === 'AppError'
-    ? error.message
-    : (error.stack ?? error.message);
 }
