@@ -67,9 +67,9 @@ test(
     const publish = (n: number) => client.publish({ Action: 'CourseCompleted', N: n });
     for (let n = 0; n < EVENTS; n += 1) await publish(n);
 
-    let copied = false;
-    const backup = backUp(dataDir, copy).finally(() => (copied = true));
-    for (let n = EVENTS; !copied; n += 1) await publish(n);
+    const underWay = { backup: true };
+    const backup = backUp(dataDir, copy).finally(() => (underWay.backup = false));
+    for (let n = EVENTS; underWay.backup; n += 1) await publish(n);
     assert.match((await backup).stdout, /^Backed up .* \(\d+ pages\)\.\n$/);
     assert.equal(statSync(join(copy, 'schoolbell.db')).mode & 0o077, 0);
     await endProcess(original.process, 'SIGKILL');
