@@ -17,6 +17,7 @@ function registration(id: string, filters: readonly string[], tenant = 't'): Reg
     properties: '{}',
     createdAt: 0,
     updatedAt: 0,
+    conditions: null,
     switchedOff: null,
   };
 }
@@ -64,7 +65,7 @@ test('matches what the plain rule matches, in the same order, whatever was added
           }
         }
         const matches = index
-          .match('t', actions)
+          .match('t', actions, [])
           .map(({ registration: { id }, picks }) => [id, picks ?? actions.map((_, n) => n)]);
         assert.deepEqual(matches, plainly([...model.values()], actions));
       },
@@ -77,9 +78,9 @@ test('a registration that is added again takes its own place', () => {
   const index = new MatchIndex();
   index.add(registration('1', ['A']));
   index.add(registration('1', ['A', 'B']));
-  assert.equal(index.match('t', ['A']).length, 1);
+  assert.equal(index.match('t', ['A'], []).length, 1);
   index.remove(registration('1', []));
-  assert.deepEqual(index.match('t', ['A', 'B']), []);
+  assert.deepEqual(index.match('t', ['A', 'B'], []), []);
 });
 
 test('tenants do not meet, even with the same ids', () => {
@@ -87,8 +88,8 @@ test('tenants do not meet, even with the same ids', () => {
   index.add(registration('1', ['*'], 'one'));
   index.add(registration('1', ['*'], 'two'));
   index.remove(registration('1', ['*'], 'one'));
-  assert.deepEqual(index.match('one', ['A']), []);
-  assert.equal(index.match('two', ['A']).length, 1);
+  assert.deepEqual(index.match('one', ['A'], []), []);
+  assert.equal(index.match('two', ['A'], []).length, 1);
 });
 
 test('a hundred thousand registrations of one tenant cost no more than those that match', () => {
@@ -97,7 +98,8 @@ test('a hundred thousand registrations of one tenant cost no more than those tha
     index.add(registration(String(n).padStart(6, '0'), [`Filter${n}`]));
   const rounds = 10_000;
   const from = process.cpuUsage();
-  for (let n = 0; n < rounds; n += 1) assert.equal(index.match('t', [`Filter${n * 7}`]).length, 1);
+  for (let n = 0; n < rounds; n += 1)
+    assert.equal(index.match('t', [`Filter${n * 7}`], []).length, 1);
   const { user } = process.cpuUsage(from);
   assert.ok(user / rounds < 50, `${user / rounds} µs each`);
 });

@@ -1,3 +1,4 @@
+import { Narrowing } from './narrowing.ts';
 import {
   type Registration,
   registrationKey,
@@ -17,11 +18,14 @@ type TenantIndex = Map<string, Registration[]>;
 /**
  * Which registrations get an event. Names compare ignoring case; `*` matches every action; each
  * registration comes once, however many of its filters match. Costs as much as there are matches,
- * however many registrations there are. Paused ones match too: their deliveries are held.
+ * however many registrations there are; conditions are looked at for what the filters let through.
+ * Paused ones match too: their deliveries are held.
  */
 export class MatchIndex {
   readonly #tenants = new Map<string, TenantIndex>();
   readonly #known = new Map<string, Registration>();
+  /** By tenant; only those with a registration that has conditions. */
+  readonly #narrowings = new Map<string, Narrowing>();
 
   /** Takes the place of the registration with the same id, if there is one. */
   add(registration: Registration): void {
@@ -34,6 +38,7 @@ export class MatchIndex {
       if (listed === undefined) index.set(name, [registration]);
       else insert(listed, registration);
     }
+    if (registration.conditions !== null) this.#narrow(registration);
   }
 
   /** The same as `add`, for callers that know which of the two it is. */
@@ -53,14 +58,29 @@ export class MatchIndex {
       if (listed.length === 0) index?.delete(name);
     }
     if (index?.size === 0) this.#tenants.delete(known.tenant);
+    if (known.conditions !== null) this.#widen(known);
   }
 
-  /** In order of registration id, which is the order of their making. */
-  match(tenant: string, actions: readonly string[]): readonly Match[] {
+  /** In order of registration id, which is the order of their making. `texts`: the notifications. */
+  match(tenant: string, actions: readonly string[], texts: readonly string[]): readonly Match[] {
     const index = this.#tenants.get(tenant);
     if (index === undefined) return [];
-    if (actions.length === 1) return matchOne(index, actions[0] ?? '');
-    return matchMany(index, actions);
+    const found =
+      actions.length === 1 ? matchOne(index, actions[0] ?? '') : matchMany(index, actions);
+    if (this.#narrowings.size === 0) return found;
+    return this.#narrowings.get(tenant)?.narrow(found, texts) ?? found;
+  }
+
+  #narrow(registration: Registration): void {
+    const narrowing = this.#narrowings.get(registration.tenant) ?? new Narrowing();
+    narrowing.add(registration);
+    this.#narrowings.set(registration.tenant, narrowing);
+  }
+
+  #widen(registration: Registration): void {
+    const narrowing = this.#narrowings.get(registration.tenant);
+    narrowing?.remove(registration);
+    if (narrowing?.isEmpty === true) this.#narrowings.delete(registration.tenant);
   }
 }
 

@@ -18,6 +18,8 @@ export type Registration = {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Compact JSON text of an object, copied into every body. */
   readonly properties: string;
+  /** Compact JSON text of what a notification must hold to be sent here; null where everything is. */
+  readonly conditions: string | null;
   readonly createdAt: number;
   readonly updatedAt: number;
   /** Set when an endpoint answered 410 or failed too long; its deliveries are held. */

@@ -128,7 +128,7 @@ export class Acceptor {
     const actions = event.notifications.map((notification) => notification.action);
     const payload = texts.length === 1 ? (texts[0] ?? '') : texts.join(NOTIFICATION_SEPARATOR);
     const deliveries: NewDelivery[] = [];
-    for (const { registration, picks } of this.#options.index.match(tenant, actions)) {
+    for (const { registration, picks } of this.#options.index.match(tenant, actions, texts)) {
       const notifications = picks === null ? texts : picks.map((pick) => texts[pick] ?? '');
       const delivery = {
         id: newId(now),

@@ -178,6 +178,7 @@ class Simulation {
       properties: '{}',
       createdAt: this.#now,
       updatedAt: this.#now,
+      conditions: null,
       switchedOff: null,
     };
     this.#network.silent.delete(`${tenant}/${id}`);

@@ -48,6 +48,7 @@ export function registrationNote(
       Value: nameOf(`Headers ${name}`, value),
     })),
     Properties: properties,
+    Conditions: registration.conditions,
     SwitchedOff: registration.switchedOff,
   };
 }

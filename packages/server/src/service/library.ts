@@ -22,6 +22,8 @@ export type RegistrationDraft = {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Compact JSON text of an object. */
   readonly properties: string;
+  /** Compact JSON text; null where every notification of the filters is wanted. */
+  readonly conditions: string | null;
 };
 
 export type RegisterOptions = {

@@ -27,6 +27,7 @@ export function readRegistration(body: string): RegistrationDraft | undefined {
     filters: readFilters(members.get('filters'), state),
     headers: readHeaders(members.get('headers'), state),
     properties: readProperties(members.get('properties')),
+    conditions: readConditions(members.get('conditions')),
   };
   state.throwIfAny();
   return draft;
@@ -145,6 +146,11 @@ function readProperties(raw: string | undefined): string {
     ([name, value]) => `${JSON.stringify(name)}:${value}`,
   );
   return `{${members.join(',')}}`;
+}
+
+/** As written: what it must be is judged with the rest of the registration. */
+function readConditions(raw: string | undefined): string | null {
+  return raw === undefined || raw === 'null' ? null : raw;
 }
 
 /** None where the value is not an object: Microsoft's reader passes over other kinds. */

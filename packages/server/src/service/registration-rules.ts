@@ -1,6 +1,10 @@
 import type { Clock } from '../core/clock.ts';
+import type { Condition } from '../core/conditions.ts';
+import { ConditionsError } from '../core/conditions-limits.ts';
+import { readConditions } from '../core/conditions-read.ts';
 import { AppError } from '../core/errors.ts';
 import { randomHex32 } from '../core/id.ts';
+import { JsonError } from '../core/json-scan.ts';
 import { readMembers } from '../core/json-text.ts';
 import { MASKED, maskQuery } from '../core/mask.ts';
 import { isPrivateFilter, type Registration, WILDCARD } from '../core/registration.ts';
@@ -41,6 +45,7 @@ export async function judgeRegistration(
   options: RegisterOptions,
 ): Promise<Registration> {
   const { draft, tenant, id, previous } = candidate;
+  if (draft.conditions !== null) judgeConditions(draft.conditions);
   const filters = judgeFilters(deps.filters, draft.filters, options.filtersUri);
   const now = deps.clock.now();
   const asked: Registration = {
@@ -53,6 +58,7 @@ export async function judgeRegistration(
     filters,
     headers: headersOf(draft, previous),
     properties: draft.properties,
+    conditions: draft.conditions,
     createdAt: now,
     updatedAt: now,
     switchedOff: null,
@@ -64,6 +70,17 @@ export async function judgeRegistration(
   if (options.verifyEcho && !hasNoEcho(registration.webHookUri))
     await judgeEcho(deps.egress, registration);
   return registration;
+}
+
+/** The conditions as they are matched. Throws with the sentence where Microsoft's model errors stand. */
+export function judgeConditions(text: string): Condition {
+  try {
+    return readConditions(text);
+  } catch (error) {
+    if (!(error instanceof ConditionsError || error instanceof JsonError)) throw error;
+    const modelState = { 'webHook.Conditions': [error.message] };
+    throw new AppError('bad_request', 'The request is invalid.', { modelState });
+  }
 }
 
 function judgeFilters(

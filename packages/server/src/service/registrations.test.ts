@@ -37,6 +37,7 @@ function draft(changes: Partial<RegistrationDraft> = {}): RegistrationDraft {
     filters: [],
     headers: [],
     properties: '{}',
+    conditions: null,
     ...changes,
   };
 }

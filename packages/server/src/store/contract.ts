@@ -405,6 +405,7 @@ export function storeContract(
     properties: '{"n":1.0}',
     createdAt: NOW,
     updatedAt: NOW,
+    conditions: null,
     switchedOff: null,
   });
 
