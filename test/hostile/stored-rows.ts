@@ -32,6 +32,7 @@ export async function writeRows(folder: string, rows: readonly Row[]): Promise<r
         properties: '{}',
         createdAt: now,
         updatedAt: now,
+        conditions: null,
         switchedOff: null,
         ...row,
       }),

@@ -1,3 +1,4 @@
+import type { Conditions, MatchRequest, MatchResult } from './conditions.ts';
 import { SchoolbellError } from './errors.ts';
 import type { AnyNotification, KnownNotification } from './notification.ts';
 
@@ -19,11 +20,15 @@ export type RegistrationRequest = {
   readonly Filters?: readonly string[];
   readonly Headers?: Readonly<Record<string, string>>;
   readonly Properties?: Readonly<Record<string, unknown>>;
+  /** What a notification must hold to be sent; everything that the filters match where absent. */
+  readonly Conditions?: Conditions;
 };
 
-export type Registration = Required<Omit<RegistrationRequest, 'Description'>> & {
+export type Registration = Required<Omit<RegistrationRequest, 'Description' | 'Conditions'>> & {
   readonly Id: string;
   readonly Description: string | null;
+  /** Only where it is set. */
+  readonly Conditions?: Conditions;
 };
 
 export type Receipt = { readonly Id: string; readonly Deliveries: number };
@@ -77,6 +82,11 @@ export class SchoolbellClient {
 
   filters(): Promise<readonly { readonly Name: string; readonly Description: string }[]> {
     return this.#call('GET', '/webhooks/filters');
+  }
+
+  /** Tries conditions on the example of a filter, on a notification, or on recent ones. */
+  match(filter: string, request: MatchRequest): Promise<MatchResult> {
+    return this.#call('POST', `/webhooks/filters/${encodeURIComponent(filter)}/match`, request);
   }
 
   registrations(): Promise<readonly Registration[]> {

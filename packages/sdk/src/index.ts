@@ -7,6 +7,7 @@ export {
   SchoolbellClient,
   type ClientOptions,
 } from './client.ts';
+export type { Conditions, MatchRequest, MatchResult, Wanted } from './conditions.ts';
 export { SchoolbellError, type VerificationCode, VerificationError } from './errors.ts';
 export { fastifyWebhook } from './fastify.ts';
 export { createHandler, type DeliveryContext, type HandlerOptions } from './handler.ts';

@@ -11,6 +11,7 @@ import { addDocuments, documentRoutes } from './docs/routes.ts';
 import { createErrorHandler } from './errors.ts';
 import { eventRoutes } from './events.ts';
 import { filterRoutes } from './filters.ts';
+import { matchRoutes } from './match.ts';
 import { withoutPrefix } from './links.ts';
 import { registrationRoutes } from './registrations.ts';
 import type { RouteDeps } from './route-deps.ts';
@@ -57,6 +58,7 @@ export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
     const all = [
       registrationRoutes,
       filterRoutes,
+      matchRoutes,
       subscribeRoutes,
       eventRoutes,
       deliveryRoutes,

@@ -70,8 +70,22 @@ export function objectBody<T extends TObject>(request: FastifyRequest, schema: T
 }
 
 function readMembers(text: string, names: readonly string[]): Record<string, unknown> {
-  const byLower = new Map(names.map((name) => [name.toLowerCase(), name]));
   const members: Record<string, unknown> = {};
+  for (const [name, raw] of rawMembers(text, names)) members[name] = JSON.parse(raw);
+  return members;
+}
+
+/** The members of a JSON object as they are written, by name in any case; others and repeated ones are refused. */
+export function rawBody(
+  request: FastifyRequest,
+  names: readonly string[],
+): ReadonlyMap<string, string> {
+  return rawMembers(textBody(request), names);
+}
+
+function rawMembers(text: string, names: readonly string[]): Map<string, string> {
+  const byLower = new Map(names.map((name) => [name.toLowerCase(), name]));
+  const members = new Map<string, string>();
   const scanner = new JsonScanner(text);
   try {
     if (!scanner.atObject()) throw new AppError('bad_request', 'The body is a JSON object.');
@@ -83,9 +97,9 @@ function readMembers(text: string, names: readonly string[]): Record<string, unk
           `There is no member '${key.slice(0, 64)}'; known are ${names.join(', ')}.`,
         );
       }
-      if (Object.hasOwn(members, name))
+      if (members.has(name))
         throw new AppError('bad_request', `The member '${name}' stands twice.`);
-      members[name] = JSON.parse(scanner.raw());
+      members.set(name, scanner.raw());
     });
     scanner.expectEnd();
   } catch (error) {

@@ -13,6 +13,7 @@ import { createKeys } from '../service/keys.ts';
 import type { IdValidator, Library, Registrar } from '../service/library.ts';
 import { createRegistrations, type RegistrationsService } from '../service/registrations.ts';
 import { createTenants } from '../service/tenants.ts';
+import { createTrials } from '../service/trials.ts';
 import type { Store } from '../store/port.ts';
 import { createTelemetry, type Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -88,7 +89,9 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   await engine.start(tenants.list().flatMap(({ id }) => registrations.list(id)));
   const ready = (): Promise<void> => store.check();
   const audit = createAudit({ store, tenants });
-  const library = { registrations, filters, events, deliveries, tenants, keys, audit, ready };
+  const trials = createTrials({ filters, events });
+  const parts = { registrations, filters, events, deliveries, tenants, keys, audit, trials };
+  const library = { ...parts, ready };
   return { library, engine, egress, metrics, telemetry };
 }
 

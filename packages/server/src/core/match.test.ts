@@ -92,6 +92,54 @@ test('tenants do not meet, even with the same ids', () => {
   assert.equal(index.match('two', ['A'], []).length, 1);
 });
 
+test('of each event a registration with conditions gets only the notifications that meet them', () => {
+  const index = new MatchIndex();
+  const web = '{"Kind":[{"prefix":"Web"}]}';
+  index.add({ ...registration('1', ['A', 'B']), conditions: web });
+  index.add(registration('2', ['*']));
+  index.add({ ...registration('3', ['A']), conditions: '{"Kind":["Room"]}' });
+  index.add({ ...registration('4', ['*'], 'other'), conditions: '{"Kind":["Gone"]}' });
+  const got = (actions: readonly string[], kinds: readonly string[]) =>
+    index
+      .match(
+        't',
+        actions,
+        kinds.map((Kind) => JSON.stringify({ Kind })),
+      )
+      .map(({ registration: { id }, picks }) => [id, picks]);
+  assert.deepEqual(got(['A'], ['Webinar']), [
+    ['1', null],
+    ['2', null],
+  ]);
+  assert.deepEqual(got(['A'], ['Room']), [
+    ['2', null],
+    ['3', null],
+  ]);
+  assert.deepEqual(got(['A', 'B', 'C'], ['Webinar', 'Web', 'Web']), [
+    ['1', [0, 1]],
+    ['2', null],
+  ]);
+  assert.deepEqual(got(['A', 'B'], ['Webinar', 'Web']), [
+    ['1', null],
+    ['2', null],
+  ]);
+  assert.deepEqual(got(['A', 'A'], ['Room', 'Web']), [
+    ['1', [1]],
+    ['2', null],
+    ['3', [0]],
+  ]);
+  index.replace(registration('1', ['A']));
+  assert.deepEqual(got(['A'], ['Hall']), [
+    ['1', null],
+    ['2', null],
+  ]);
+  index.remove({ tenant: 't', id: '3' });
+  assert.deepEqual(got(['A'], ['Room']), [
+    ['1', null],
+    ['2', null],
+  ]);
+});
+
 test('a hundred thousand registrations of one tenant cost no more than those that match', () => {
   const index = new MatchIndex();
   for (let n = 0; n < 100_000; n += 1)

@@ -92,7 +92,10 @@ function readValue(text: string, pos: number, node: Node, found: Collected): num
     return node.children.size === 0 ? skipValue(text, pos, 0) : readObject(text, pos, node, found);
   }
   const end = skipValue(text, pos, 0);
-  if (node.path !== null) keep(found, node.path, () => toScalar(text.slice(pos, end)));
+  const kept = node.path === null ? undefined : found.get(node.path);
+  if (kept === undefined) return end;
+  if (kept.values.length < MAX_VALUES_READ) kept.values.push(toScalar(text.slice(pos, end)));
+  else kept.hasMore = true;
   return end;
 }
 
@@ -110,27 +113,24 @@ function readObject(text: string, pos: number, node: Node, found: Collected): nu
   let at = tokenAt(text, pos + 1);
   if (text.charCodeAt(at) === CLOSE_OBJECT) return at + 1;
   for (;;) {
-    const end = skipString(text, at);
-    const child = node.children.get(stringAt(text, at, end));
+    const plainEnd = skipPlain(text, at + 1);
+    const isPlain = text.charCodeAt(plainEnd) === QUOTE;
+    const end = isPlain ? plainEnd + 1 : skipString(text, at);
+    const name = isPlain ? text.slice(at + 1, plainEnd) : stringAt(text, at, end);
+    const child = node.children.get(name);
     // Behind the colon.
     at = tokenAt(text, tokenAt(text, end) + 1);
-    if (child === undefined) at = skipValue(text, at, 0);
-    else {
-      if (child.path !== null && !found.has(child.path))
-        found.set(child.path, { values: [], hasMore: false });
-      at = readValue(text, at, child, found);
-    }
+    at = child === undefined ? skipValue(text, at, 0) : readMember(text, at, child, found);
     at = tokenAt(text, at);
     if (text.charCodeAt(at) !== COMMA) return at + 1;
     at = tokenAt(text, at + 1);
   }
 }
 
-function keep(found: Collected, path: string, scalar: () => Scalar): void {
-  const kept = found.get(path);
-  if (kept === undefined) return;
-  if (kept.values.length < MAX_VALUES_READ) kept.values.push(scalar());
-  else kept.hasMore = true;
+function readMember(text: string, pos: number, node: Node, found: Collected): number {
+  if (node.path !== null && !found.has(node.path))
+    found.set(node.path, { values: [], hasMore: false });
+  return readValue(text, pos, node, found);
 }
 
 /** The value of a text, number or word as it is written in JSON. */

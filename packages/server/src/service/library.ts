@@ -9,6 +9,7 @@ import type { EventDraft } from '../core/publication.ts';
 import type { Registration } from '../core/registration.ts';
 import type { Tenant } from '../core/tenant.ts';
 import type { DeliveryRow, EventRow } from '../store/port.ts';
+import type { Trials } from './trials.ts';
 
 /** What a subscriber hands in, after its JSON has been read: everything still to be judged. */
 export type RegistrationDraft = {
@@ -185,6 +186,7 @@ export interface Library {
   readonly tenants: Tenants;
   readonly keys: Keys;
   readonly audit: Audit;
+  readonly trials: Trials;
   /** Throws with a reason when publishing would fail now. */
   ready(): Promise<void>;
 }

@@ -29,6 +29,7 @@ const REGISTRATION: Registration = {
   properties: '{}',
   createdAt: 0,
   updatedAt: 0,
+  conditions: null,
   switchedOff: null,
 };
 

@@ -14,6 +14,14 @@ const REGISTRATION_EXAMPLE = {
   Filters: ['CourseCompleted'],
 };
 
+const conditions = {
+  type: 'object',
+  additionalProperties: true,
+  description:
+    'What a notification must hold to be sent, by paths such as `Course.Id`; all of them must hold. A path takes a list of values and of tests: prefix, suffix, equals-ignore-case, anything-but, numeric, exists; any of them will do. `$or` takes a list of such objects. A PUT without it takes it away; answers have it only where it is set.',
+  examples: [{ 'Course.CourseType': ['Webinar', { prefix: 'Web' }] }],
+};
+
 const registrationBody = {
   type: 'object',
   required: ['WebHookUri'],
@@ -48,6 +56,7 @@ const registrationBody = {
       additionalProperties: true,
       description: 'Copied into every delivery.',
     },
+    Conditions: conditions,
   },
   examples: [REGISTRATION_EXAMPLE],
 };
@@ -242,6 +251,63 @@ export const docs = {
     querystring: { type: 'object', properties: { limit: paging.limit } },
     response: {
       200: list('Newest first; the example where there are none.'),
+      ...refusals,
+      ...notFound,
+    },
+  }),
+  matchConditions: filter('matchConditions', 'Try conditions before a registration has them', {
+    params: named,
+    body: {
+      type: 'object',
+      required: ['Conditions'],
+      properties: {
+        Conditions: conditions,
+        Notification: {
+          type: 'object',
+          additionalProperties: true,
+          description: 'What they are tried on; the example of the filter where it is left out.',
+        },
+        Recent: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 200,
+          description: 'In place of a Notification: so many recent ones, newest first.',
+        },
+      },
+    },
+    response: {
+      200: {
+        description: 'What matches, and for what does not, which path failed and why.',
+        type: 'object',
+        properties: {
+          Matched: { type: 'integer' },
+          Of: { type: 'integer' },
+          Items: {
+            type: 'array',
+            items: {
+              type: 'object',
+              properties: {
+                EventId: { type: 'string', nullable: true },
+                AcceptedAt: { type: 'string', format: 'date-time', nullable: true },
+                Matches: { type: 'boolean' },
+                Failed: {
+                  type: 'array',
+                  items: {
+                    type: 'object',
+                    properties: { Path: { type: 'string' }, Sentence: { type: 'string' } },
+                  },
+                },
+                Notification: {
+                  type: 'object',
+                  additionalProperties: true,
+                  nullable: true,
+                  description: 'Null once the answer would be longer than 1 MiB.',
+                },
+              },
+            },
+          },
+        },
+      },
       ...refusals,
       ...notFound,
     },
