@@ -19,6 +19,8 @@ export type ServerSettings = {
   readonly flags?: readonly string[];
   /** Flags of Node itself. */
   readonly nodeFlags?: readonly string[];
+  /** Variables besides this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
   /** The command's file; that of this checkout where absent. */
   readonly entry?: string;
 };
@@ -40,6 +42,7 @@ export async function startServerProcess(settings: ServerSettings): Promise<Serv
   ];
   const child = spawn(process.execPath, [...nodeFlags, entry, ...own, ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...settings.env },
   });
   const url = await new Promise<string>((resolve, reject) => {
     let output = '';

@@ -1,41 +1,85 @@
-import { Command } from 'commander';
-import { runKills } from './kills.ts';
+import { Command, Option } from 'commander';
+import { clockSteps, CRASH_POINTS, crashes, type Fault, kill, stop } from './faults.ts';
+import { type FaultReport, runFaults } from './run.ts';
 
 const options = new Command('faults')
   .description('Ends a loaded server again and again and checks that nothing acknowledged is lost.')
-  .option('--kills <number>', 'how often', '20')
-  .option('--seed <number>', 'repeats the times of the kills', String(Date.now() % 1_000_000))
-  .option('--publishers <number>', 'publish calls under way at once', '16')
-  .option('--registrations <number>', 'registrations that get every event', '3')
+  .option('--kills <number>', 'how often it is killed at a random moment (kill -9)', '20')
   .option(
-    '--signal <name>',
-    'SIGKILL, or SIGTERM for graceful stops, which may repeat nothing',
-    'SIGKILL',
+    '--crashes <number>',
+    'how often it kills itself at each place around commits and sends',
+    '0',
   )
+  .option('--stops <number>', 'how often it is stopped gracefully (SIGTERM)', '0')
+  .option('--clock', 'sets its clock forward and back by hours as well')
+  .option(
+    '--deliveries <number>',
+    'publishes until so many are made: to count duplicates without faults',
+  )
+  .option('--seed <number>', 'repeats the moments of the faults', String(Date.now() % 1_000_000))
+  .option('--rate <number>', 'events a second; 0 for as many as are answered', '500')
+  .option('--calls <number>', 'publish calls under way at once', '24')
+  .option('--batch <number>', 'events a call', '1')
+  .option('--registrations <number>', 'registrations that get every event', '3')
+  .option('--pause <ms>', 'longest pause between two faults', '3000')
+  .option('--median <ms>', 'median time of the receiver until it answers', '10')
+  .addOption(new Option('--json', 'print JSON alone'))
   .parse()
-  .opts<{
-    kills: string;
-    seed: string;
-    publishers: string;
-    registrations: string;
-    signal: 'SIGKILL' | 'SIGTERM';
-  }>();
+  .opts<Record<string, string> & { clock?: true; json?: true }>();
 
-const report = await runKills({
-  kills: Number(options.kills),
-  seed: Number(options.seed),
-  publishers: Number(options.publishers),
-  registrations: Number(options.registrations),
-  signal: options.signal,
-  onProgress: (text) => process.stdout.write(`  ${text}\n`),
-});
-const { acknowledged, receipts, lost, duplicates, problems, seconds } = report;
-process.stdout.write(`
-${options.kills} × ${options.signal}, seed ${options.seed}, ${seconds.toFixed(0)} s
-  events acknowledged   ${acknowledged}
+const LEAST_PAUSE_MS = 300;
+const READY_WITHIN_MS = 5000;
+const number = (name: string): number => Number(options[name] ?? 0);
+
+function faultsOf(): Fault[] {
+  const pause = { leastMs: LEAST_PAUSE_MS, mostMs: number('pause') };
+  const times = (count: number, make: () => readonly Fault[]): Fault[] =>
+    Array.from({ length: count }, make).flat();
+  return [
+    ...times(number('kills'), () => [kill(pause)]),
+    ...times(number('crashes'), () => [crashes(CRASH_POINTS)]),
+    ...times(number('stops'), () => [stop(pause)]),
+    ...(options.clock === true ? [clockSteps(number('pause'))] : []),
+  ];
+}
+
+function text(faults: readonly Fault[], report: FaultReport): string {
+  const kills = faults.reduce((sum, fault) => sum + fault.kills, 0);
+  const { duplicates, receipts, problems } = report;
+  const each = kills === 0 ? '' : `, ${(duplicates / kills).toFixed(1)} a kill`;
+  return `
+${report.faults} faults, seed ${options['seed']}, ${report.seconds.toFixed(0)} s
+  events acknowledged   ${report.acknowledged}
+  answers never heard   ${report.unknown}
+  calls refused         ${report.refused}
   deliveries received   ${receipts}
-  lost                  ${lost}
-  duplicates            ${duplicates} (${(duplicates / Number(options.kills)).toFixed(1)} a stop)
+  lost                  ${report.lost}
+  duplicates            ${duplicates} (${((100 * duplicates) / receipts).toFixed(2)} %${each})
+  slowest start         ${report.slowestStartMs.toFixed(0)} ms
+  backlog gone after    ${report.drainMs.toFixed(0)} ms
 ${problems.length === 0 ? '  every oracle held' : problems.map((problem) => `  ✗ ${problem}`).join('\n')}
-`);
-process.exitCode = problems.length === 0 ? 0 : 1;
+`;
+}
+
+const faults = options['deliveries'] === undefined ? faultsOf() : [];
+const deliveries = number('deliveries');
+const report = await runFaults({
+  seed: number('seed'),
+  faults,
+  load: {
+    calls: number('calls'),
+    rate: number('rate'),
+    eventsPerCall: number('batch'),
+    maxEvents: deliveries > 0 ? Math.ceil(deliveries / number('registrations')) : Infinity,
+  },
+  recorder: { medianMs: number('median'), failing: 0.01 },
+  registrations: number('registrations'),
+  readyWithinMs: READY_WITHIN_MS,
+  onProgress: (line) => process.stderr.write(`  ${line}\n`),
+});
+process.stdout.write(
+  options.json === true
+    ? `${JSON.stringify({ seed: number('seed'), ...report })}\n`
+    : text(faults, report),
+);
+process.exitCode = report.problems.length === 0 ? 0 : 1;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Evidence, judge } from './oracle.ts';
+import { type Evidence, judge, type LogRow } from './oracle.ts';
 import type { Receipt } from './recorder.ts';
 
 const RECEIPT: Receipt = {
@@ -13,9 +13,25 @@ const RECEIPT: Receipt = {
   status: 200,
 };
 
+const ROW: LogRow = { Id: 'a', EventId: 'e', registration: '/r0', State: 'delivered', Attempts: 1 };
+
+/** Of receipts that the log knows, unless `more` says otherwise. */
 function verdictOf(receipts: readonly Receipt[], more: Partial<Evidence> = {}) {
-  const evidence = { registrations: ['/r0'], duplicatesAllowed: 0, ...more };
-  return judge({ receipts, hashes: new Map([[1, 'h']]), ...evidence });
+  const log = receipts.map(({ id, registration }) => ({
+    ...ROW,
+    Id: id,
+    registration,
+    Attempts: 9,
+  }));
+  return judge({
+    receipts,
+    acknowledged: new Map([[1, 'h']]),
+    unknown: new Map(),
+    registrations: ['/r0'],
+    log,
+    inFlightAtKills: 0,
+    ...more,
+  });
 }
 
 test('one receipt that verifies has no problems', () => {
@@ -32,27 +48,58 @@ test('what came to one of two registrations is lost to the other', () => {
   assert.deepEqual(problems, ['1 acknowledged deliveries did not arrive']);
 });
 
-test('a failed attempt and the next are no duplicate, two that were taken are', () => {
-  assert.equal(
-    verdictOf([
-      { ...RECEIPT, status: 500 },
-      { ...RECEIPT, attempt: 2 },
-    ]).duplicates,
-    0,
-  );
-  const twice = [RECEIPT, { ...RECEIPT, attempt: 2 }];
-  assert.deepEqual(verdictOf(twice).problems, ['1 duplicates, at most 0 may be']);
-  assert.deepEqual(verdictOf(twice, { duplicatesAllowed: 1 }).problems, []);
+test('what nobody was told of may come to all or none, not to some', () => {
+  const registrations = ['/r0', '/r1'];
+  const unheard = { acknowledged: new Map(), unknown: new Map([[1, 'h']]), registrations };
+  const other = { ...RECEIPT, id: 'b', registration: '/r1' };
+  assert.deepEqual(verdictOf([], unheard).problems, []);
+  assert.deepEqual(verdictOf([RECEIPT], unheard).problems, [
+    '1, of which nobody was told, reached 1 of 2',
+  ]);
+  const log = [ROW, { ...ROW, Id: 'b', registration: '/r1' }];
+  assert.deepEqual(verdictOf([RECEIPT, other], { ...unheard, log }).problems, []);
 });
 
-test('other bytes, a second id, a bad signature and a number that shrinks are named', () => {
+test('a failed attempt and the next are no duplicate, two that were taken are', () => {
+  const second = { ...RECEIPT, attempt: 2 };
+  assert.equal(verdictOf([{ ...RECEIPT, status: 500 }, second]).duplicates, 0);
+  assert.deepEqual(verdictOf([RECEIPT, second]).problems, ['1 duplicates, at most 0 may be']);
+  assert.deepEqual(verdictOf([RECEIPT, second], { inFlightAtKills: 1 }).problems, []);
+});
+
+test('other bytes, a second id, a bad signature, a number that shrinks and a stranger are named', () => {
   const second = { ...RECEIPT, attempt: 2 };
   const cases: [Receipt[], RegExp][] = [
     [[{ ...RECEIPT, hash: 'x' }], /bytes of 1 \/r0 changed/],
     [[RECEIPT, { ...second, id: 'b' }], /two ids/],
     [[{ ...RECEIPT, verified: false }], /does not verify/],
     [[second, RECEIPT], /do not grow: 2,1/],
+    [[{ ...RECEIPT, n: 7 }], /7 \/r0 was never published/],
+    [[{ ...RECEIPT, registration: '/paused' }], /came to \/paused, which is to get nothing/],
   ];
   for (const [receipts, pattern] of cases)
-    assert.match(verdictOf(receipts, { duplicatesAllowed: 9 }).problems.join(), pattern);
+    assert.match(verdictOf(receipts, { inFlightAtKills: 9 }).problems.join(), pattern);
+});
+
+test('the same attempt twice is what a kill may cause, and nothing else', () => {
+  const again = [RECEIPT, { ...RECEIPT, status: 500 }];
+  assert.deepEqual(verdictOf(again, { inFlightAtKills: 1 }).problems, []);
+  assert.match(verdictOf(again).problems.join(), /do not grow: 1,1/);
+});
+
+test('a log that lacks a delivery, an attempt or an end, or has an event twice, is named', () => {
+  const cases: [LogRow[], RegExp][] = [
+    [[], /the log does not know a, which came/],
+    [[{ ...ROW, State: 'pending' }], /1 deliveries are in no end state/],
+    [[{ ...ROW, Attempts: 0 }], /1 attempts are not in the log, at most 0/],
+  ];
+  for (const [log, pattern] of cases)
+    assert.match(verdictOf([RECEIPT], { log }).problems.join(), pattern);
+  const other = { ...RECEIPT, id: 'b', registration: '/r1' };
+  const log = [ROW, { ...ROW, Id: 'b', EventId: 'f', registration: '/r1' }];
+  const registrations = ['/r0', '/r1'];
+  assert.match(
+    verdictOf([RECEIPT, other], { log, registrations }).problems.join(),
+    /1 became 2 events/,
+  );
 });

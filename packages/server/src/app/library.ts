@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config/config.ts';
 import type { Origin } from '../core/audit.ts';
-import { systemClock } from '../core/clock.ts';
+import { dueClock, systemClock } from '../core/clock.ts';
 import type { Registration } from '../core/registration.ts';
 import type { Egress } from '../egress/port.ts';
 import { Engine } from '../engine/engine.ts';
@@ -85,7 +85,7 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   };
   const tenants = await createTenants({ store, clock: systemClock, onRemove });
   const events = createEvents({ store, tenants, accept: (request) => engine.accept(request) });
-  const deliveries = createDeliveries({ store, clock: systemClock, engine });
+  const deliveries = createDeliveries({ store, clock: dueClock, engine });
   await engine.start(tenants.list().flatMap(({ id }) => registrations.list(id)));
   const ready = (): Promise<void> => store.check();
   const audit = createAudit({ store, tenants });
@@ -106,7 +106,8 @@ function createEngine(
   return new Engine({
     store,
     egress,
-    clock: systemClock,
+    clock: dueClock,
+    signingClock: systemClock,
     random: Math.random,
     schedule: config.schedule,
     maxInFlight: config.maxInFlight,

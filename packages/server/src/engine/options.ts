@@ -9,7 +9,10 @@ import type { Store } from '../store/port.ts';
 export type EngineOptions = {
   readonly store: Store;
   readonly egress: Egress;
+  /** What is due when: must not jump. */
   readonly clock: Clock;
+  /** The true time, for signatures; `clock` where absent. */
+  readonly signingClock?: Clock;
   /** From 0 up to 1, for jitter. */
   readonly random: () => number;
   readonly schedule: Schedule;

@@ -8,7 +8,12 @@ import { type Registration, registrationKey } from '../core/registration.ts';
 import { deliveryHeaders } from '../core/signature.ts';
 import type { Egress, OutboundRequest } from '../egress/port.ts';
 
-export type SenderDeps = { readonly egress: Egress; readonly clock: Clock };
+export type SenderDeps = {
+  readonly egress: Egress;
+  readonly clock: Clock;
+  /** Receivers hold the time in a signature against their own; `clock` where absent. */
+  readonly signingClock?: Clock;
+};
 
 /** Makes one attempt: builds and signs the body, sends it, and records what came of it. Never rejects. */
 export async function sendAttempt(
@@ -27,7 +32,7 @@ export async function sendAttempt(
   const headers = deliveryHeaders({
     secret: registration.secret,
     id: delivery.id,
-    timestampSeconds: Math.floor(startedAt / 1000),
+    timestampSeconds: Math.floor((deps.signingClock ?? deps.clock).now() / 1000),
     body,
     headers: registration.headers,
   });
