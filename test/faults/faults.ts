@@ -75,7 +75,7 @@ export const CRASH_POINTS: readonly string[] = [
 ];
 
 /** The latest passing of a crash point at which a server kills itself. */
-const PASSINGS = 40;
+const PASSINGS = 20;
 const PASSED_WITHIN_MS = 20_000;
 
 /** The server kills itself at each of these places in its code, in turn; see `preloads/crash-point.ts`. */

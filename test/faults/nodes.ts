@@ -3,6 +3,8 @@ import { endProcess, type ServerProcess, startServerProcess } from '../../tools/
 
 export type NodeSettings = {
   readonly dataDir: string;
+  /** Compiled code is kept here, so that a start costs little. */
+  readonly cacheDir: string;
   /** Further flags of `schoolbell serve`. */
   readonly flags: readonly string[];
 };
@@ -45,10 +47,11 @@ export class FaultNode {
         ? []
         : ['--import', fileURLToPath(new URL(`./preloads/${preload}.ts`, import.meta.url))];
     this.#server = await startServerProcess({
-      ...this.#settings,
+      dataDir: this.#settings.dataDir,
+      flags: this.#settings.flags,
       port: this.#port,
       nodeFlags,
-      ...(env === undefined ? {} : { env }),
+      env: { NODE_COMPILE_CACHE: this.#settings.cacheDir, ...env },
     });
     this.startsMs.push(performance.now() - from);
     this.#port = Number(new URL(this.#server.url).port);

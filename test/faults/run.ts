@@ -80,6 +80,7 @@ class Controller {
       (flags, n) =>
         new FaultNode({
           dataDir: join(this.#folder, `node${n}`),
+          cacheDir: join(this.#folder, 'compiled'),
           flags: ['--retry-schedule', `0s,${'100ms,'.repeat(40)}1s`, ...flags],
         }),
     );

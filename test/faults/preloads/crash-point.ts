@@ -36,7 +36,7 @@ StatementSync.prototype.run = function runOrCrash(...values: never[]) {
   return result;
 };
 
-const exec = DatabaseSync.prototype.exec;
+const exec: (sql: string) => void = Reflect.get(DatabaseSync.prototype, 'exec');
 DatabaseSync.prototype.exec = function execOrCrash(sql: string) {
   const kind = written;
   if (sql.includes('user_version =')) pass('before migration');
