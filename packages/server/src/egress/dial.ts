@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import { type LookupAddress } from 'node:dns';
 import { connect as connectTcp, isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
 import {
@@ -190,7 +191,12 @@ function contextFor(extraCa: readonly string[]): SecureContext {
   let context = contexts.get(extraCa);
   if (context === undefined) {
     const ca = extraCa.length === 0 ? {} : { ca: [...getCACertificates(), ...extraCa] };
-    context = createSecureContext({ ...ca, minVersion: 'TLSv1.2' });
+    context = createSecureContext({
+      ...ca,
+      minVersion: 'TLSv1.2',
+      // A server that begins again and again would have the work of it done here.
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    });
     contexts.set(extraCa, context);
   }
   return context;

@@ -51,5 +51,12 @@ export function exchangeOutcome(error: unknown): Outcome {
 export function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
   const hasCode = typeof error === 'object' && error !== null && 'code' in error;
-  return hasCode && typeof error.code === 'string' ? error.code : 'UNKNOWN';
+  if (hasCode && typeof error.code === 'string') return error.code;
+  return error instanceof Error ? parserReason(error) : 'UNKNOWN';
+}
+
+/** What undici's parser says in place of a code; never a word of what the receiver sent. */
+function parserReason({ name, message }: Error): string {
+  const reason = /\(([A-Za-z][A-Za-z0-9 ',/:-]+)\)$/.exec(message)?.[1];
+  return name === 'HTTPParserError' && reason !== undefined ? reason : 'UNKNOWN';
 }

@@ -40,7 +40,7 @@ export function exchangeByNode(
   });
   outgoing.on('error', fail);
   outgoing.on('response', (incoming) => {
-    collector.head(incoming.statusCode ?? 0, incoming.headers);
+    collector.head(incoming.statusCode ?? 0, incoming.headersDistinct);
     incoming.on('data', (chunk: Uint8Array) => {
       if (!collector.data(chunk)) end(collector.outcome(true));
     });

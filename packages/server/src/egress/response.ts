@@ -3,6 +3,8 @@ import { MAX_INTERIM } from './head-limit.ts';
 
 export const MAX_BODY_BYTES: number = 64 * 1024;
 
+const MAX_CHUNKS = 64;
+
 /** Headers as node and undici give them: lower-case names, arrays for repeated ones. */
 export type ParsedHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -36,6 +38,8 @@ export class ResponseCollector {
     const room = MAX_BODY_BYTES - this.#size;
     this.#chunks ??= [];
     this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
+    // A chunk of one byte holds on to all that was read with it, and there may be very many.
+    if (this.#chunks.length === MAX_CHUNKS) this.#chunks = [Buffer.concat(this.#chunks)];
     this.#size += chunk.length;
     return this.#size <= MAX_BODY_BYTES;
   }
