@@ -9,7 +9,7 @@ const LEGAL = ['LICENSE', 'NOTICE'];
 
 /** Files that are read at run time and that the compiler leaves behind. */
 const ASSETS: Readonly<Record<string, readonly string[]>> = {
-  server: ['store/sqlite/migrations'],
+  server: ['store/sqlite/migrations', 'store/postgres/migrations'],
 };
 
 // build.ts: makes `dist` of the package in the working directory, as it is published.

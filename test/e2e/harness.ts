@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import {
   createServer,
   type IncomingHttpHeaders,
@@ -13,6 +14,8 @@ import {
   type SchoolbellOptions,
   startSchoolbell,
 } from '../../packages/server/src/app/schoolbell.ts';
+import pg from 'pg';
+import { testDatabase } from '../../tools/postgres/test-database.ts';
 import { parseSchedule } from '../../packages/server/src/core/schedule.ts';
 
 export type Received = {
@@ -71,11 +74,30 @@ export class TestReceiver {
   }
 }
 
-/** A server on a folder of its own, which `restart` opens again. */
+let onPostgres = false;
+
+/** Servers of this process keep everything in a PostgreSQL from now on, each in a database of its own. */
+export function usePostgres(): void {
+  onPostgres = true;
+}
+
+/** What a server of a test is told about where it keeps things, and its keys where it must be told. */
+export async function storeOptions(): Promise<SchoolbellOptions> {
+  if (!onPostgres) return {};
+  const { url } = await testDatabase();
+  return {
+    databaseUrl: url,
+    adminKey: randomBytes(24).toString('hex'),
+    encryptionKey: randomBytes(32).toString('base64'),
+  };
+}
+
+/** A server on a folder of its own, or a database, which `restart` opens again. */
 export class TestServer {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'schoolbell-e2e-'));
   readonly #options: SchoolbellOptions;
   #running: RunningSchoolbell | undefined;
+  #store: Promise<SchoolbellOptions> | undefined;
 
   constructor(options: SchoolbellOptions = {}) {
     this.#options = options;
@@ -87,14 +109,24 @@ export class TestServer {
   }
 
   async start(): Promise<void> {
+    this.#store ??= storeOptions();
     this.#running = await startSchoolbell({
       dataDir: this.folder,
       port: 0,
       allowNetworks: ['127.0.0.0/8'],
       schedule: parseSchedule('0ms,30ms,30ms'),
       logLevel: 'silent',
+      ...(await this.#store),
       ...this.#options,
     });
+  }
+
+  /** Everything that is kept, as it lies there, keys left out. */
+  async stored(): Promise<Buffer> {
+    const { databaseUrl = null } = (await this.#store) ?? {};
+    if (databaseUrl !== null) return Buffer.from(await dump(databaseUrl));
+    const files = readdirSync(this.folder).filter((file) => !file.endsWith('.key'));
+    return Buffer.concat(files.map((file) => readFileSync(join(this.folder, file))));
   }
 
   async stop(): Promise<void> {
@@ -105,6 +137,25 @@ export class TestServer {
   async end(): Promise<void> {
     await this.stop();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Every row of every table, as text. */
+async function dump(url: string): Promise<string> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const tables = await client.query<{ name: string }>(
+      "select tablename as name from pg_tables where schemaname = 'public'",
+    );
+    let text = '';
+    for (const { name } of tables.rows) {
+      const { rows } = await client.query<{ row: string }>(`select t::text as row from ${name} t`);
+      text += rows.map(({ row }) => row).join('\n');
+    }
+    return text;
+  } finally {
+    await client.end();
   }
 }
 

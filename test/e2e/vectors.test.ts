@@ -18,6 +18,7 @@ import {
   type NotificationCase,
   recorded,
 } from './recorded-cases.ts';
+import { storeOptions } from './harness.ts';
 import { RecordedReceiver, type Seen } from './recorded-receiver.ts';
 
 /** Where the recording took place. */
@@ -65,6 +66,7 @@ async function serverOf(instance: string): Promise<RunningSchoolbell> {
     schedule: parseSchedule('0ms,50ms,100ms'),
     showSecrets: true,
     logLevel: 'silent',
+    ...(await storeOptions()),
     ...special,
   });
   servers.set(instance, server);

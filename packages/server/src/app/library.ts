@@ -18,8 +18,8 @@ import type { Store } from '../store/port.ts';
 import { createTelemetry, type Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
-import type { DataFolder } from './data-folder.ts';
 import { openSealer } from './encryption.ts';
+import type { InstallationKeys } from './installation.ts';
 import { allowOf, openEgress, sendTest } from './outbound.ts';
 
 /** What a host may hook into. */
@@ -34,7 +34,8 @@ export type Hooks = {
 export type Ground = {
   readonly config: Config;
   readonly hooks: Hooks;
-  readonly folder: DataFolder;
+  /** Of the installation. */
+  readonly keys: InstallationKeys;
   readonly store: Store;
   readonly log: Logger;
   /** The API once there is one: nothing is sent to its own listener. */
@@ -54,7 +55,7 @@ const WINDOW_BYTES = 32 * 1024 * 1024;
 
 /** Builds the library on a store and takes over what an earlier run left. */
 export async function buildLibrary(ground: Ground): Promise<Parts> {
-  const { store, folder } = ground;
+  const { store } = ground;
   const metrics = createMetrics({ inFlight: () => engine.inFlight, counts: () => store.counts() });
   const telemetry = createTelemetry(ground.log, metrics);
   const egress = openEgress(ground.config, ground.api, telemetry);
@@ -76,7 +77,7 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const keys = await createKeys({
     store,
     clock: systemClock,
-    adminKey: folder.adminKey,
+    adminKey: ground.keys.adminKey,
     hasTenant,
   });
   const onRemove = async (tenant: string, by: Origin): Promise<void> => {
@@ -122,7 +123,7 @@ type RegistrationParts = Pick<Parts, 'egress' | 'telemetry' | 'engine'> &
   Pick<Library, 'filters'> & { readonly hasTenant: (tenant: string) => boolean };
 
 async function openRegistrations(
-  { config, hooks, folder, store }: Ground,
+  { config, hooks, keys, store }: Ground,
   { egress, telemetry, engine, filters, hasTenant }: RegistrationParts,
 ): Promise<RegistrationsService> {
   return createRegistrations({
@@ -130,7 +131,7 @@ async function openRegistrations(
     filters,
     egress,
     allow: allowOf(config),
-    sealer: await openSealer(folder.encryptionKey, store),
+    sealer: await openSealer(keys.encryptionKey, store),
     clock: systemClock,
     registrars: hooks.registrars ?? [],
     idValidator: hooks.idValidator ?? (() => null),

@@ -6,12 +6,11 @@ import type { Caller } from '../core/key.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Library } from '../service/library.ts';
 import type { Store } from '../store/port.ts';
-import { openSqliteStore } from '../store/sqlite/store.ts';
 import type { Answered, Telemetry } from '../telemetry/events.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { VERSION } from '../version.ts';
-import { type DataFolder, openDataFolder } from './data-folder.ts';
 import { Housekeeping } from './housekeeping.ts';
+import { type Installation, openInstallation } from './installation.ts';
 import { buildLibrary, type Hooks, type Parts } from './library.ts';
 import { warnOfOpenings } from './outbound.ts';
 
@@ -37,12 +36,11 @@ const STOP_AFTER_MS = 25_000;
 /** Opens the store and starts delivering. Throws ConfigError or Error with a sentence when it cannot. */
 export async function openSchoolbell(options: SchoolbellOptions = {}): Promise<Schoolbell> {
   const config: Config = { ...readConfig({}, {}), ...options };
-  const folder = openDataFolder({ ...config, path: config.dataDir });
-  const store = await openSqliteStore({ path: folder.databasePath });
+  const installation = await openInstallation(config);
   try {
-    return await assemble(options, config, { folder, store });
+    return await assemble(options, config, installation);
   } catch (error) {
-    await store.close();
+    await installation.store.close();
     throw error;
   }
 }
@@ -66,11 +64,11 @@ export async function startSchoolbell(options: SchoolbellOptions = {}): Promise<
 async function assemble(
   options: SchoolbellOptions,
   config: Config,
-  { folder, store }: { readonly folder: DataFolder; readonly store: Store },
+  { keys, store }: Installation,
 ): Promise<Schoolbell> {
   const log = options.log ?? createLog(config.logLevel);
   let api: FastifyInstance | undefined;
-  const parts = await buildLibrary({ config, hooks: options, folder, store, log, api: () => api });
+  const parts = await buildLibrary({ config, hooks: options, keys, store, log, api: () => api });
   const { library, engine, egress, telemetry } = parts;
   api = await openApi(config, parts);
   const listener = api;
@@ -82,7 +80,7 @@ async function assemble(
     await egress.close();
     await store.close();
   });
-  const { adminKey, adminKeyIsNew } = folder;
+  const { adminKey, adminKeyIsNew } = keys;
   return { library, api, adminKey, adminKeyIsNew, stop };
 }
 

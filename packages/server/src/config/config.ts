@@ -8,6 +8,13 @@ export type Config = {
   readonly port: number;
   readonly baseUrl: string | null;
   readonly dataDir: string;
+  /** PostgreSQL in place of the embedded store. */
+  readonly databaseUrl: string | null;
+  readonly databaseListenUrl: string | null;
+  readonly databasePooler: boolean;
+  readonly databasePoolSize: number;
+  readonly databaseTimeoutMs: number;
+  readonly databaseAllowUnsafe: boolean;
   readonly adminKey: string | null;
   readonly encryptionKey: string | null;
   readonly allowNetworks: readonly string[];
@@ -49,6 +56,12 @@ export function readConfig(
     port: read.number('port', { min: 0, max: 65_535 }),
     baseUrl: read.url('baseUrl'),
     dataDir: read.text('data'),
+    databaseUrl: read.databaseUrl('databaseUrl'),
+    databaseListenUrl: read.databaseUrl('databaseListenUrl'),
+    databasePooler: read.switch('databasePooler'),
+    databasePoolSize: read.number('databasePoolSize', { min: 2, max: 1000 }),
+    databaseTimeoutMs: read.duration('databaseTimeout', { min: 1000, max: 600_000 }),
+    databaseAllowUnsafe: read.switch('databaseAllowUnsafe'),
     adminKey: read.adminKey(),
     encryptionKey: read.optional('encryptionKey'),
     allowNetworks: read.list('allowNetworks'),
@@ -133,6 +146,14 @@ class Reader {
     const protocol = URL.canParse(value) ? new URL(value).protocol : '';
     if (protocol === 'http:' || protocol === 'https:') return value.replace(/\/+$/, '');
     return this.#refuse(name, 'an absolute http or https URL');
+  }
+
+  databaseUrl(name: OptionName): string | null {
+    const value = this.optional(name);
+    if (value === null || value === '') return null;
+    const protocol = URL.canParse(value) ? new URL(value).protocol : '';
+    if (protocol === 'postgres:' || protocol === 'postgresql:') return value;
+    return this.#refuse(name, 'a URL such as postgres://user:password@host/database');
   }
 
   schedule(name: OptionName): Schedule {

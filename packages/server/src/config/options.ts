@@ -17,6 +17,12 @@ export type OptionName =
   | 'port'
   | 'baseUrl'
   | 'data'
+  | 'databaseUrl'
+  | 'databaseListenUrl'
+  | 'databasePooler'
+  | 'databasePoolSize'
+  | 'databaseTimeout'
+  | 'databaseAllowUnsafe'
   | 'adminKey'
   | 'encryptionKey'
   | 'allowNetworks'
@@ -65,11 +71,55 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     help: 'Folder of the embedded store and of generated keys; made with mode 0700 where absent.',
     default: './data',
   },
+  databaseUrl: {
+    flag: 'database-url',
+    kind: 'text',
+    placeholder: '<url>',
+    help: 'PostgreSQL 15 or newer in place of the embedded store, as `postgres://user:password@host/database`; the same for every node. With `?sslmode=verify-full&sslrootcert=<file>` the connection is encrypted and the server is checked. Needs an admin key and an encryption key.',
+    default: null,
+    secret: true,
+  },
+  databaseListenUrl: {
+    flag: 'database-listen-url',
+    kind: 'text',
+    placeholder: '<url>',
+    help: 'Where the one connection that listens for notifications goes, where `--database-url` leads to a pooler: to PostgreSQL itself.',
+    default: null,
+    secret: true,
+  },
+  databasePooler: {
+    flag: 'database-pooler',
+    kind: 'switch',
+    placeholder: '',
+    help: 'Says that `--database-url` leads to a pooler that gives out connections by transaction: statements are not prepared, and nothing is set up for a session.',
+    default: 'false',
+  },
+  databasePoolSize: {
+    flag: 'database-pool-size',
+    kind: 'number',
+    placeholder: '<number>',
+    help: 'Connections of one node to PostgreSQL at most, besides the one that listens.',
+    default: '10',
+  },
+  databaseTimeout: {
+    flag: 'database-timeout',
+    kind: 'duration',
+    placeholder: '<time>',
+    help: 'Time for one statement; what takes longer is given up.',
+    default: '10s',
+  },
+  databaseAllowUnsafe: {
+    flag: 'database-allow-unsafe',
+    kind: 'switch',
+    placeholder: '',
+    help: 'Starts although PostgreSQL runs with `fsync`, `full_page_writes` or `synchronous_commit` off, and so may lose what was acknowledged. For machines that run tests.',
+    default: 'false',
+  },
   adminKey: {
     flag: 'admin-key',
     kind: 'text',
     placeholder: '<key>',
-    help: 'The admin key, 32 to 128 printable characters. Made, kept in the data folder and printed once at first start where absent.',
+    help: 'The admin key, 32 to 128 printable characters. Made, kept in the data folder and printed once at first start where absent; required with PostgreSQL.',
     default: null,
     secret: true,
   },
@@ -77,7 +127,7 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     flag: 'encryption-key',
     kind: 'text',
     placeholder: '<base64>',
-    help: 'Key that registrations are encrypted with at rest: 32 bytes in base64. Several, separated by commas: the first encrypts, all decrypt. Made in the data folder where absent.',
+    help: 'Key that registrations are encrypted with at rest: 32 bytes in base64. Several, separated by commas: the first encrypts, all decrypt. Made in the data folder where absent; required with PostgreSQL, the same for every node.',
     default: null,
     secret: true,
   },

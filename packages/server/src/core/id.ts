@@ -31,6 +31,11 @@ export function idTime(id: Id): number {
   return Number.parseInt(id.slice(0, 12), 16);
 }
 
+/** The lowest that an id of this millisecond can begin with: times bound ids. */
+export function idAt(ms: number): string {
+  return Math.max(0, ms).toString(16).padStart(12, '0');
+}
+
 /** 32 random lower-case hexadecimal digits: echo tokens and generated secrets. */
 export function randomHex32(): string {
   return randomFillSync(Buffer.alloc(16)).toString('hex');

@@ -1,5 +1,5 @@
 import type { SQLInputValue } from 'node:sqlite';
-import type { Id } from '../../core/id.ts';
+import { type Id, idAt } from '../../core/id.ts';
 
 /** One line of a `where`, and what it compares with. */
 export type Condition = readonly [sql: string, value: SQLInputValue];
@@ -14,11 +14,6 @@ export function idRange(
   if (to !== undefined) range.push([`${id} < ?`, idAt(to)]);
   if (before !== undefined) range.push([`${id} < ?`, before]);
   return range;
-}
-
-/** An id begins with its time, so a time bounds ids: 12 hexadecimal digits and the lowest rest. */
-export function idAt(ms: number): string {
-  return Math.max(0, ms).toString(16).padStart(12, '0');
 }
 
 export function where(conditions: readonly Condition[]): string {

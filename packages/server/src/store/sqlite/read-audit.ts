@@ -3,7 +3,7 @@ import type { AuditEntry } from '../../core/audit.ts';
 import type { AuditQuery } from '../port.ts';
 import { type Condition, idRange, values, where } from './conditions.ts';
 import type { Methods } from './protocol.ts';
-import { parse } from './rows.ts';
+import { parse } from '../rows.ts';
 
 /** The record of who did what. */
 export function auditReads(database: DatabaseSync): Methods {

@@ -10,7 +10,7 @@ import {
   toAttempt,
   toDeliveryRow,
   toEventRow,
-} from './rows.ts';
+} from '../rows.ts';
 
 const DELIVERY_COLUMNS = `
 select d.tenant, d.id, d.event_id, d.registration_id, d.state, d.attempts,

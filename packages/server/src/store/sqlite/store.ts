@@ -12,7 +12,7 @@ import type {
 import type { AuditEntry } from '../../core/audit.ts';
 import { Channel } from './channel.ts';
 import type { Flat, Slice, Value } from './protocol.ts';
-import { stateCode } from './rows.ts';
+import { stateCode } from '../rows.ts';
 import type { FlatPublication } from './write-accept.ts';
 
 /** Opens the embedded store in a file, which is made where absent. Throws with a sentence when it cannot be used. */

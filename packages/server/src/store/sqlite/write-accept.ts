@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Acceptance } from '../port.ts';
 import { DELIVERY_WIDTH, EVENT_WIDTH, type Flat, type Methods } from './protocol.ts';
-import { text } from './rows.ts';
+import { text } from '../rows.ts';
 
 const INSERT_EVENT = `
 insert into events (tenant, id, accepted_at, occurred_at, actions, payload)

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { AuditEntry } from '../../core/audit.ts';
-import { idAt } from './conditions.ts';
+import { idAt } from '../../core/id.ts';
 import type { Methods } from './protocol.ts';
 
 const APPEND = `

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Delivery } from '../../core/delivery.ts';
 import type { LaneClaim, LaneRoom, Move, Recovery } from '../port.ts';
 import type { Methods } from './protocol.ts';
-import { integer, integerOrNull, pickNotifications, type Row, stateCode, text } from './rows.ts';
+import { integer, integerOrNull, pickNotifications, type Row, stateCode, text } from '../rows.ts';
 
 const CLAIMABLE = `
 select d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks, e.payload

@@ -4,7 +4,7 @@ import type { ApiKey } from '../../core/key.ts';
 import type { Registration } from '../../core/registration.ts';
 import type { Tenant } from '../../core/tenant.ts';
 import type { Methods } from './protocol.ts';
-import { integer, integerOrNull, parse, type Row, text } from './rows.ts';
+import { integer, integerOrNull, parse, type Row, text } from '../rows.ts';
 
 /** Everything an operator or a subscriber sets up: small tables, written seldom, read at start. */
 export function installationWrites(database: DatabaseSync): Methods {

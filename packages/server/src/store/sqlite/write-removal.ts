@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { Methods } from './protocol.ts';
-import { integer, type Row, text } from './rows.ts';
+import { integer, type Row, text } from '../rows.ts';
 
 /**
  * The indices are named, because SQLite without statistics takes the primary key instead and reads

@@ -1,13 +1,9 @@
-import type { Attempt } from '../../core/attempt.ts';
-import {
-  DELIVERY_STATES,
-  type DeliveryState,
-  NOTIFICATION_SEPARATOR,
-} from '../../core/delivery.ts';
-import { idTime } from '../../core/id.ts';
-import type { DeliveryRow, EventRow } from '../port.ts';
+import type { Attempt } from '../core/attempt.ts';
+import { DELIVERY_STATES, type DeliveryState, NOTIFICATION_SEPARATOR } from '../core/delivery.ts';
+import { idTime } from '../core/id.ts';
+import type { DeliveryRow, EventRow } from './port.ts';
 
-/** What node:sqlite gives for a row. */
+/** What a database gives for a row. */
 export type Row = Readonly<Record<string, unknown>>;
 
 /** The number a state is stored as. */

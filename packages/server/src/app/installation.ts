@@ -1,0 +1,55 @@
+import { hostname } from 'node:os';
+import { type Config, ConfigError } from '../config/config.ts';
+import type { Store } from '../store/port.ts';
+import { openPostgresStore } from '../store/postgres/store.ts';
+import { openSqliteStore } from '../store/sqlite/store.ts';
+import { VERSION } from '../version.ts';
+import { openDataFolder } from './data-folder.ts';
+
+/** The keys of an installation, given or found. */
+export type InstallationKeys = {
+  readonly adminKey: string;
+  /** True when the admin key was made now: the only time it is printed. */
+  readonly adminKeyIsNew: boolean;
+  /** Base64; several separated by commas. */
+  readonly encryptionKey: string;
+};
+
+/** What a node stands on: where everything is kept, and the keys to it. */
+export type Installation = { readonly store: Store; readonly keys: InstallationKeys };
+
+/** Opens PostgreSQL where it is configured, else the store in the data folder. Throws ConfigError or Error with a sentence. */
+export async function openInstallation(config: Config): Promise<Installation> {
+  if (config.databaseUrl !== null) return openShared(config, config.databaseUrl);
+  const { databasePath, ...keys } = openDataFolder({ ...config, path: config.dataDir });
+  return { store: await openSqliteStore({ path: databasePath }), keys };
+}
+
+/** Nodes must have the same keys, so none makes its own. */
+async function openShared(config: Config, url: string): Promise<Installation> {
+  const { adminKey, encryptionKey } = config;
+  if (adminKey === null) throw missing('--admin-key (SCHOOLBELL_ADMIN_KEY)');
+  if (encryptionKey === null) throw missing('--encryption-key (SCHOOLBELL_ENCRYPTION_KEY)');
+  const options = {
+    url,
+    listenUrl: config.databaseListenUrl,
+    pooled: config.databasePooler,
+    poolSize: config.databasePoolSize,
+    statementTimeoutMs: config.databaseTimeoutMs,
+    allowUnsafe: config.databaseAllowUnsafe,
+    node: { name: `${hostname()}/${process.pid}`, version: VERSION },
+  };
+  const store = await openPostgresStore(options).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError(`PostgreSQL (SCHOOLBELL_DATABASE_URL) cannot be used: ${reason}`, {
+      cause,
+    });
+  });
+  return { store, keys: { adminKey, adminKeyIsNew: false, encryptionKey } };
+}
+
+function missing(option: string): ConfigError {
+  return new ConfigError(
+    `With PostgreSQL ${option} must be set, to the same value for every node. Make one with: openssl rand -base64 32`,
+  );
+}

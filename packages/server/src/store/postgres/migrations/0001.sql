@@ -1,0 +1,163 @@
+-- Times are milliseconds since 1970. Ids sort by their bytes. The tenant comes first in every key
+-- of what belongs to a tenant, so that the tables can be spread by it.
+
+create table tenants (
+  id       text collate "C" primary key,
+  document text not null,
+  removing boolean not null default false
+);
+
+create table api_keys (
+  tenant   text collate "C" not null,
+  id       text collate "C" not null,
+  document text not null,
+  primary key (tenant, id)
+);
+
+-- Read whole at start and kept in memory: one JSON document each, as text.
+create table registrations (
+  tenant   text collate "C" not null,
+  id       text collate "C" not null,
+  document text not null,
+  primary key (tenant, id)
+);
+create unique index registrations_in_any_case on registrations (tenant, lower(id));
+
+create table filters (
+  name     text collate "C" primary key,
+  document text not null
+);
+
+create table settings (
+  name  text collate "C" primary key,
+  value text not null
+);
+
+-- Every change of what nodes keep in memory takes the next version, in the order of commits.
+create table configuration (
+  only_row boolean primary key default true check (only_row),
+  version  bigint not null
+);
+insert into configuration (version) values (0);
+
+create table configuration_changes (
+  version    bigint primary key,
+  kind       text not null,
+  tenant     text collate "C" not null,
+  id         text collate "C" not null,
+  changed_at timestamptz not null default now()
+);
+
+-- A node is named by its epoch, which is never used again: what a node writes names the epoch it
+-- joined with, and is refused once that row is gone.
+create sequence node_epochs;
+create table nodes (
+  epoch      bigint primary key default nextval('node_epochs'),
+  name       text not null,
+  version    text not null,
+  url        text,
+  started_at timestamptz not null default clock_timestamp(),
+  expires_at timestamptz not null
+);
+
+create table shards (
+  shard smallint primary key,
+  epoch bigint
+);
+insert into shards (shard) select generate_series(0, 63);
+
+create table idempotency (
+  tenant text collate "C" not null,
+  key    text collate "C" not null,
+  hash   text not null,
+  answer text not null,
+  at     bigint not null,
+  primary key (tenant, key)
+);
+create index idempotency_by_age on idempotency (at);
+
+-- Partitions hold a day each, by the time that an id begins with; what fits none is in the last one.
+create table events (
+  tenant      text collate "C" not null,
+  id          text collate "C" not null,
+  accepted_at bigint not null,
+  occurred_at bigint,
+  actions     text collate "C" not null,
+  payload     text not null,
+  primary key (tenant, id)
+) partition by range (id);
+create table events_other partition of events default;
+
+-- Deliveries that wait. state: 0 pending, 3 held. leased: 0, or the number of the batch that put
+-- it into a node's memory.
+create table deliveries (
+  tenant          text collate "C" not null,
+  id              text collate "C" not null,
+  event_id        text collate "C" not null,
+  registration_id text collate "C" not null,
+  shard           smallint not null,
+  state           smallint not null check (state in (0, 3)),
+  leased          bigint not null default 0,
+  attempts        integer not null default 0,
+  step            integer not null default 0,
+  due_at          bigint,
+  reason          text,
+  picks           text,
+  primary key (tenant, id),
+  check ((state = 0) = (due_at is not null)),
+  check (leased = 0 or state = 0)
+) with (
+  fillfactor = 80,
+  autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_vacuum_cost_delay = 0,
+  autovacuum_analyze_scale_factor = 0.05
+);
+create index deliveries_by_registration on deliveries (tenant, registration_id, id);
+create index deliveries_by_event on deliveries (tenant, event_id);
+create index deliveries_pending on deliveries (shard, tenant, registration_id, leased, due_at, id) where state = 0;
+create index deliveries_held on deliveries (shard, tenant, registration_id, id) where state = 3;
+
+-- Deliveries that ended. state: 1 delivered, 2 exhausted, 4 cancelled.
+create table ended_deliveries (
+  tenant          text collate "C" not null,
+  id              text collate "C" not null,
+  event_id        text collate "C" not null,
+  registration_id text collate "C" not null,
+  state           smallint not null check (state in (1, 2, 4)),
+  attempts        integer not null,
+  ended_at        bigint not null,
+  reason          text,
+  picks           text,
+  primary key (tenant, id)
+) partition by range (id);
+create index ended_by_registration on ended_deliveries (tenant, registration_id, id);
+create index ended_by_event on ended_deliveries (tenant, event_id);
+create table ended_deliveries_other partition of ended_deliveries default;
+
+-- record: JSON of the outcome and the request's headers.
+create table attempts (
+  tenant      text collate "C" not null,
+  delivery_id text collate "C" not null,
+  number      integer not null,
+  started_at  bigint not null,
+  duration_ms integer not null,
+  record      text not null,
+  primary key (tenant, delivery_id, number, started_at)
+) partition by range (delivery_id);
+create table attempts_other partition of attempts default;
+
+-- Who did what; tenant is empty for what belongs to the installation. record: the entry as JSON.
+create table audit (
+  tenant text collate "C" not null,
+  id     text collate "C" not null,
+  record text not null,
+  primary key (tenant, id)
+);
+create index audit_by_time on audit (id);
+create function refuse_change() returns trigger language plpgsql as $$
+begin
+  raise exception 'an audit entry cannot be changed';
+end
+$$;
+create trigger audit_is_append_only before update on audit
+  for each row execute function refuse_change();

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import pg from 'pg';
+import { type TestDatabase, testDatabase } from '../../../../../tools/postgres/test-database.ts';
+import type { AppError } from '../../core/errors.ts';
+import { idAt, newId } from '../../core/id.ts';
+import { storeContract } from '../contract.ts';
+import type { NewEvent, Settlement } from '../port.ts';
+import { Database } from './database.ts';
+import { createPartitions } from './partitions.ts';
+import { openPostgresStore, type PostgresOptions } from './store.ts';
+
+const databases: TestDatabase[] = [];
+after(() => Promise.all(databases.map(({ drop }) => drop())));
+
+const OPTIONS: Omit<PostgresOptions, 'url'> = {
+  listenUrl: null,
+  poolSize: 8,
+  statementTimeoutMs: 10_000,
+  pooled: false,
+  allowUnsafe: false,
+  node: { name: 'test', version: '0' },
+};
+
+storeContract(async () => {
+  const database = await testDatabase();
+  databases.push(database);
+  const store = await openPostgresStore({ ...OPTIONS, url: database.url });
+  return { store, done: () => store.close() };
+});
+
+const DAY_MS = 86_400_000;
+const LOG = { poolSize: 2, statementTimeoutMs: 5000, pooled: false, listenUrl: null };
+
+async function fresh(): Promise<string> {
+  const database = await testDatabase();
+  databases.push(database);
+  return database.url;
+}
+
+/** What a person with psql would see. */
+async function rows(url: string, sql: string): Promise<readonly Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+function madeAt(time: number): NewEvent {
+  const delivery = {
+    id: idOf(time),
+    registrationId: 'r',
+    state: 'pending',
+    leased: true,
+    picks: null,
+  } as const;
+  const id = idOf(time);
+  const times = { acceptedAt: time, occurredAt: null };
+  return { id, tenant: 't', ...times, payload: '{}', actions: ['A'], deliveries: [delivery] };
+}
+
+/** Ids of one process never go back in time; these do. */
+function idOf(time: number): string {
+  return idAt(time) + newId(0).slice(12);
+}
+
+function endedAt(event: NewEvent, at: number): Settlement {
+  const deliveryId = event.deliveries[0]?.id ?? '';
+  const outcome = { kind: 'connect_error', code: 'X' } as const;
+  const attempt = { deliveryId, number: 1, startedAt: at, durationMs: 0, outcome };
+  const next = { state: 'delivered', reason: null } as const;
+  return { tenant: 't', deliveryId, attempt: { ...attempt, requestHeaders: [] }, next };
+}
+
+test('nodes that start at once migrate once, and one of them is let in', async () => {
+  const url = await fresh();
+  const opened = await Promise.allSettled(
+    Array.from({ length: 4 }, () => openPostgresStore({ ...OPTIONS, url })),
+  );
+  assert.deepEqual(await rows(url, 'select version from schema_version'), [{ version: 1 }]);
+  const stores = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  assert.equal(stores.length, 1);
+  for (const store of stores) await store.close();
+  await (await openPostgresStore({ ...OPTIONS, url })).close();
+});
+
+test('a database of a newer version is refused', async () => {
+  const url = await fresh();
+  await (await openPostgresStore({ ...OPTIONS, url })).close();
+  await rows(url, 'insert into schema_version (version) values (99)');
+  await assert.rejects(openPostgresStore({ ...OPTIONS, url }), /written by a newer Schoolbell/);
+});
+
+test('a server that may lose what it acknowledged is refused with the reason, unless told otherwise', async () => {
+  const url = await fresh();
+  const name = new URL(url).pathname.slice(1);
+  await rows(url, `alter database ${name} set synchronous_commit = off`);
+  await assert.rejects(
+    openPostgresStore({ ...OPTIONS, url }),
+    /synchronous_commit=off: a crash could lose events/,
+  );
+  await (await openPostgresStore({ ...OPTIONS, url, allowUnsafe: true })).close();
+});
+
+test('a day that is over goes whole, but for what still waits and what ended after', async () => {
+  const url = await fresh();
+  const store = await openPostgresStore({ ...OPTIONS, url });
+  const now = Date.now();
+  const database = new Database({ ...LOG, url });
+  await createPartitions(database, now - 10 * DAY_MS);
+  const old = Array.from({ length: 3 }, () => madeAt(now - 10 * DAY_MS));
+  const [gone, later, waiting] = old as [NewEvent, NewEvent, NewEvent];
+  await store.accept([{ events: old, idempotency: null }]);
+  await store.settle([endedAt(gone, now - 9 * DAY_MS), endedAt(later, now)]);
+  const parts = () =>
+    rows(url, "select 1 from pg_class where relname ~ '^(events|attempts|ended_deliveries)_\\d'");
+  const before = (await parts()).length;
+  while ((await store.prune(now - 5 * DAY_MS, 100)) === 100);
+  assert.ok((await parts()).length < before);
+  assert.equal(await store.event('t', gone.id), undefined);
+  assert.equal(await store.delivery('t', gone.deliveries[0]?.id ?? ''), undefined);
+  const kept = await store.delivery('t', later.deliveries[0]?.id ?? '');
+  assert.deepEqual([kept?.row.state, kept?.attempts.length], ['delivered', 1]);
+  const left = await store.delivery('t', waiting.deliveries[0]?.id ?? '');
+  assert.equal(left?.row.state, 'pending');
+  while ((await store.prune(now + DAY_MS, 100)) === 100);
+  assert.equal(await store.delivery('t', later.deliveries[0]?.id ?? ''), undefined);
+  assert.notEqual(await store.event('t', waiting.id), undefined);
+  await database.close();
+  await store.close();
+});
+
+test('what a batch leased whose answer was lost is claimed again', async () => {
+  const url = await fresh();
+  const store = await openPostgresStore({ ...OPTIONS, url });
+  const lane = { tenant: 't', registrationId: 'r', room: 10 };
+  await rows(
+    url,
+    `create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(8); return new; end';
+     create trigger slow after insert on deliveries execute function slow()`,
+  );
+  const lost = store.accept([{ events: [madeAt(Date.now())], idempotency: null }]);
+  const sql =
+    "select pg_terminate_backend(pid) from pg_stat_activity where query like '%insert into idempotency%' and state = 'active' and pid <> pg_backend_pid()";
+  await assert.rejects(
+    Promise.all([lost, untilSome(() => rows(url, sql))]),
+    (error: AppError) => error.code === 'unavailable' && error.detail.retryAfterSeconds === 5,
+  );
+  await rows(url, 'drop trigger slow on deliveries');
+  const made = madeAt(Date.now());
+  await store.accept([{ events: [made], idempotency: null }]);
+  // As if the commit of the batch had come through and only its answer had been lost.
+  await rows(url, 'update deliveries set leased = 1 + (select max(epoch) from nodes) * 4294967296');
+  const [claim] = await store.claim([lane], Date.now());
+  assert.deepEqual(
+    claim?.deliveries.map(({ id }) => id),
+    [made.deliveries[0]?.id],
+  );
+  await store.close();
+});
+
+async function untilSome(ask: () => Promise<readonly unknown[]>): Promise<void> {
+  while ((await ask()).length === 0) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('text that no column can hold is unknown, and an idempotency key may be any text', async () => {
+  const url = await fresh();
+  const store = await openPostgresStore({ ...OPTIONS, url });
+  assert.equal(await store.delivery('t', '\u0000'), undefined);
+  assert.equal(await store.deleteKey('t', '\u0000'), false);
+  assert.deepEqual(await store.deliveries({ tenant: 't', eventId: '\u0000', limit: 1 }), []);
+  const publication = (hash: string) => ({
+    events: [],
+    idempotency: { tenant: 't', key: '\u0000\ud800', hash, answer: 'first', at: 1 },
+  });
+  await store.accept([publication('h')]);
+  assert.deepEqual(await store.accept([publication('h'), publication('i')]), [
+    { kind: 'repeated', answer: 'first' },
+    { kind: 'conflict' },
+  ]);
+  await store.close();
+});
+
+test('a database that is away is unavailable, with the time to come back', async () => {
+  const url = await fresh();
+  const store = await openPostgresStore({ ...OPTIONS, url });
+  const name = new URL(url).pathname.slice(1);
+  const admin = url.replace(name, 'postgres');
+  await rows(admin, `alter database ${name} with allow_connections false`);
+  await rows(
+    admin,
+    `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`,
+  );
+  const isAway = (error: AppError) => error.status === 503 && error.detail.retryAfterSeconds === 5;
+  await assert.rejects(store.check(), isAway);
+  await assert.rejects(store.accept([]), isAway);
+  await rows(admin, `alter database ${name} with allow_connections true`);
+  await store.check();
+  await store.close();
+});

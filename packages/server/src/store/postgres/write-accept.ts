@@ -1,0 +1,187 @@
+import { shardOf } from '../../core/shard.ts';
+import type { Acceptance, Publication } from '../port.ts';
+import { type Row, stateCode, text } from '../rows.ts';
+import type { Statement } from './database.ts';
+import { FENCE, type Place } from './place.ts';
+
+const ACCEPT: Statement = {
+  name: 'accept',
+  text: `
+with ${FENCE},
+keys as (
+  select *
+    from unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[])
+      as k (publication, tenant, key, hash, answer, at)),
+fresh as (
+  insert into idempotency (tenant, key, hash, answer, at)
+  select tenant, key, hash, answer, at
+    from keys
+      on conflict (tenant, key) do nothing
+  returning tenant, key),
+refused as materialized (
+  select k.publication
+    from keys k
+    left join fresh f
+      on f.tenant = k.tenant
+     and f.key = k.key
+   where f.key is null),
+new_events as (
+  insert into events (tenant, id, accepted_at, occurred_at, actions, payload)
+  select tenant, id, accepted_at, occurred_at, actions, payload
+    from unnest($9::int[], $10::text[], $11::text[], $12::bigint[], $13::bigint[], $14::text[], $15::text[])
+      as e (publication, tenant, id, accepted_at, occurred_at, actions, payload)
+   where publication not in (select publication from refused)),
+new_deliveries as (
+  insert into deliveries (tenant, id, event_id, registration_id, shard, state, leased, due_at, picks)
+  select tenant, id, event_id, registration_id, shard, state,
+         case when leased and exists (select from fence) then $2::bigint else 0 end, due_at, picks
+    from unnest($16::int[], $17::text[], $18::text[], $19::text[], $20::text[], $21::smallint[],
+                $22::smallint[], $23::bool[], $24::bigint[], $25::text[])
+      as d (publication, tenant, id, event_id, registration_id, shard, state, leased, due_at, picks)
+   where publication not in (select publication from refused))
+select array(select publication from refused) as refused`,
+};
+
+const FIND_KEYS: Statement = {
+  name: 'find keys',
+  text: `
+select i.tenant, i.key, i.hash, i.answer
+  from unnest($1::text[], $2::text[]) as k (tenant, key)
+  join idempotency i
+    on i.tenant = k.tenant
+   and i.key = k.key`,
+};
+
+const ACCEPTED: Acceptance = { kind: 'accepted' };
+
+type Column = unknown[];
+type KeyColumns = readonly [Column, Column, Column, Column, Column, Column];
+
+/** Writes events with their deliveries, all publications in one statement. */
+export async function accept(
+  place: Place,
+  batch: readonly Publication[],
+): Promise<readonly Acceptance[]> {
+  const first = firstOfKeys(batch);
+  const lease = place.leases.next(place.epoch());
+  const written = batch.map((publication) => first.get(keyOf(publication)) ?? publication);
+  const unique = batch.filter((publication, index) => written[index] === publication);
+  const refused = await write(place, unique, lease);
+  const answers = await storedAnswers(place, [...refused]);
+  return batch.map((publication, index) => {
+    const kept = written[index] ?? publication;
+    if (kept === publication && !refused.has(publication)) return ACCEPTED;
+    const own = kept.idempotency;
+    return repeated(
+      publication,
+      answers.get(keyOf(kept)) ?? { hash: own?.hash, answer: own?.answer },
+    );
+  });
+}
+
+/** Within a batch too the first call with a key is the one that counts. */
+function firstOfKeys(batch: readonly Publication[]): Map<string | null, Publication> {
+  const first = new Map<string | null, Publication>();
+  for (const publication of batch) {
+    const key = keyOf(publication);
+    if (key !== null && !first.has(key)) first.set(key, publication);
+  }
+  return first;
+}
+
+function keyOf({ idempotency }: Publication): string | null {
+  return idempotency === null ? null : `${idempotency.tenant}/${idempotency.key}`;
+}
+
+function repeated(
+  { idempotency }: Publication,
+  stored: { hash: string | undefined; answer: string | undefined },
+): Acceptance {
+  if (idempotency?.hash !== stored.hash) return { kind: 'conflict' };
+  return { kind: 'repeated', answer: stored.answer ?? '' };
+}
+
+/** Those of the publications whose key is in the store already; the others are written. */
+async function write(
+  { database, epoch, leases }: Place,
+  batch: readonly Publication[],
+  lease: number,
+): Promise<ReadonlySet<Publication>> {
+  const values = [epoch(), lease, ...keyColumns(batch), ...eventColumns(batch)];
+  try {
+    const [row] = await database.query(ACCEPT, [...values, ...deliveryColumns(batch)]);
+    const refused = (row?.['refused'] ?? []) as number[];
+    return new Set(batch.filter((_, index) => refused.includes(index)));
+  } catch (error) {
+    // It may have been committed all the same, with leases that nobody holds.
+    leases.lose(lease);
+    throw error;
+  }
+}
+
+function keyColumns(batch: readonly Publication[]): KeyColumns {
+  const columns: KeyColumns = [[], [], [], [], [], []];
+  batch.forEach(({ idempotency }, publication) => {
+    if (idempotency === null) return;
+    const { tenant, key, hash, answer, at } = idempotency;
+    push(columns, [publication, tenant, storedKey(key), hash, answer, at]);
+  });
+  return columns;
+}
+
+/** Keys are any text, and no column can hold a NUL. */
+function storedKey(key: string): string {
+  return JSON.stringify(key);
+}
+
+function eventColumns(batch: readonly Publication[]): Column[] {
+  const columns: Column[] = [[], [], [], [], [], [], []];
+  batch.forEach(({ events }, publication) => {
+    for (const { tenant, id, acceptedAt, occurredAt, actions, payload } of events) {
+      const stored = JSON.stringify(actions);
+      push(columns, [publication, tenant, id, acceptedAt, occurredAt, stored, payload]);
+    }
+  });
+  return columns;
+}
+
+function deliveryColumns(batch: readonly Publication[]): Column[] {
+  const columns: Column[] = [[], [], [], [], [], [], [], [], [], []];
+  batch.forEach(({ events }, publication) => {
+    for (const { tenant, id: eventId, acceptedAt, deliveries } of events) {
+      for (const { id, registrationId, state, leased, picks } of deliveries) {
+        const shard = shardOf({ tenant, id: registrationId });
+        const dueAt = state === 'pending' ? acceptedAt : null;
+        const picked = picks === null ? null : JSON.stringify(picks);
+        const owner = [publication, tenant, id, eventId, registrationId, shard];
+        push(columns, [...owner, stateCode(state), leased, dueAt, picked]);
+      }
+    }
+  });
+  return columns;
+}
+
+function push(columns: readonly Column[], values: readonly unknown[]): void {
+  values.forEach((value, index) => columns[index]?.push(value));
+}
+
+type Stored = { readonly hash: string; readonly answer: string };
+
+async function storedAnswers(
+  { database }: Place,
+  publications: readonly Publication[],
+): Promise<ReadonlyMap<string | null, Stored>> {
+  const keys = publications.flatMap(({ idempotency }) => idempotency ?? []);
+  if (keys.length === 0) return new Map();
+  const rows = await database.query(FIND_KEYS, [
+    keys.map(({ tenant }) => tenant),
+    keys.map(({ key }) => storedKey(key)),
+  ]);
+  return new Map(
+    rows.map((row) => [keyIn(row), { hash: text(row, 'hash'), answer: text(row, 'answer') }]),
+  );
+}
+
+function keyIn(row: Row): string {
+  return `${text(row, 'tenant')}/${JSON.parse(text(row, 'key')) as string}`;
+}

@@ -1,0 +1,222 @@
+import { shardOf } from '../../core/shard.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import type { Id } from '../../core/id.ts';
+import type { LaneClaim, LaneRoom, Recovery } from '../port.ts';
+import { integer, integerOrNull, pickNotifications, type Row, text } from '../rows.ts';
+import type { Statement } from './database.ts';
+import { FENCE, type Place } from './place.ts';
+
+/**
+ * Each lane reads one more than it has room for: the first that is left behind, or not due yet,
+ * tells when the lane has to look again.
+ */
+const CLAIM: Statement = {
+  name: 'claim',
+  text: `
+with ${FENCE},
+lanes as (
+  select l.*
+    from unnest($3::int[], $4::smallint[], $5::text[], $6::text[], $7::int[])
+      as l (lane, shard, tenant, registration_id, room)
+   cross join fence),
+next as materialized (
+  select l.lane, d.tenant, d.id, d.due_at,
+         d.due_at <= $8::bigint and d.position <= l.room as wanted
+    from lanes l
+   cross join lateral (
+         select d.tenant, d.id, d.due_at,
+                row_number() over (order by d.due_at, d.id) as position
+           from deliveries d
+          where d.state = 0
+            and d.shard = l.shard
+            and d.tenant = l.tenant
+            and d.registration_id = l.registration_id
+            and d.leased = 0
+          order by d.due_at, d.id
+          limit l.room + 1) d),
+leased as (
+  update deliveries d
+     set leased = $2
+    from next n
+   where n.wanted
+     and d.tenant = n.tenant
+     and d.id = n.id
+     and d.state = 0
+     and d.leased = 0
+  returning n.lane, n.due_at, d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks)
+select l.lane, l.due_at, l.tenant, l.id, l.event_id, l.registration_id, l.attempts, l.step, l.picks,
+       e.payload, null::bigint as next_due_at
+  from leased l
+  join events e
+    on e.tenant = l.tenant
+   and e.id = l.event_id
+ union all
+select lane, null, null, null, null, null, null, null, null, null, min(due_at)
+  from next
+ where not wanted
+ group by lane
+ order by 2, 4`,
+};
+
+const RELEASE: Statement = {
+  name: 'release',
+  text: `
+with ${FENCE}
+update deliveries d
+   set leased = 0
+  from unnest($2::text[], $3::text[]) as g (tenant, id), fence
+ where d.tenant = g.tenant
+   and d.id = g.id
+   and d.state = 0`,
+};
+
+const UNDO: Statement = {
+  name: 'undo leases',
+  text: `
+update deliveries
+   set leased = 0
+ where state = 0
+   and leased = any($1::bigint[])`,
+};
+
+const UNLEASE: Statement = {
+  name: 'unlease',
+  text: `
+update deliveries
+   set leased = 0
+ where state = 0
+   and shard = any($1::smallint[])
+   and leased <> 0`,
+};
+
+/** Each registration that has some, one index probe each: a loose index scan. */
+function owners(state: 0 | 3): string {
+  return `
+with recursive owners as (
+  (select s.shard, d.tenant, d.registration_id
+     from unnest($1::smallint[]) as s (shard)
+    cross join lateral (
+          select tenant, registration_id
+            from deliveries
+           where state = ${state}
+             and shard = s.shard
+           order by tenant, registration_id
+           limit 1) d)
+   union all
+  select o.shard, d.tenant, d.registration_id
+    from owners o
+   cross join lateral (
+         select tenant, registration_id
+           from deliveries
+          where state = ${state}
+            and shard = o.shard
+            and (tenant, registration_id) > (o.tenant, o.registration_id)
+          order by tenant, registration_id
+          limit 1) d)`;
+}
+
+const PENDING: Statement = {
+  name: 'pending',
+  text: `${owners(0)}
+select o.tenant, o.registration_id, d.due_at
+  from owners o
+ cross join lateral (
+       select due_at
+         from deliveries
+        where state = 0
+          and shard = o.shard
+          and tenant = o.tenant
+          and registration_id = o.registration_id
+          and leased = 0
+        order by due_at, id
+        limit 1) d
+ order by o.tenant, o.registration_id`,
+};
+
+const HELD: Statement = {
+  name: 'held',
+  text: `${owners(3)}
+select tenant, registration_id
+  from owners
+ order by tenant, registration_id`,
+};
+
+/** Leases what is due, and tells each lane when to look again. */
+export async function claim(
+  place: Place,
+  lanes: readonly LaneRoom[],
+  now: number,
+): Promise<readonly LaneClaim[]> {
+  await undoLost(place);
+  const { database, epoch, leases } = place;
+  const lease = leases.next(epoch());
+  try {
+    const rows = await database.query(CLAIM, [epoch(), lease, ...laneColumns(lanes), now]);
+    const byLane = Map.groupBy(rows, (row) => integer(row, 'lane'));
+    return lanes.map((_, index) => toClaim(byLane.get(index) ?? []));
+  } catch (error) {
+    leases.lose(lease);
+    throw error;
+  }
+}
+
+/** Gives back what batches leased whose answer never came. */
+async function undoLost({ database, leases }: Place): Promise<void> {
+  const { lost } = leases;
+  if (lost.length === 0) return;
+  await database.query(UNDO, [lost]);
+  leases.undone(lost);
+}
+
+function laneColumns(lanes: readonly LaneRoom[]): unknown[][] {
+  return [
+    lanes.map((_, index) => index),
+    lanes.map(({ tenant, registrationId }) => shardOf({ tenant, id: registrationId })),
+    lanes.map(({ tenant }) => tenant),
+    lanes.map(({ registrationId }) => registrationId),
+    lanes.map(({ room }) => room),
+  ];
+}
+
+function toClaim(rows: readonly Row[]): LaneClaim {
+  const left = rows.find((row) => row['id'] === null);
+  return {
+    deliveries: rows.filter((row) => row !== left).map(toDelivery),
+    nextDueAt: left === undefined ? null : integerOrNull(left, 'next_due_at'),
+  };
+}
+
+function toDelivery(row: Row): Delivery {
+  return {
+    id: text(row, 'id'),
+    tenant: text(row, 'tenant'),
+    eventId: text(row, 'event_id'),
+    registrationId: text(row, 'registration_id'),
+    notifications: pickNotifications(row),
+    attempts: integer(row, 'attempts'),
+    step: integer(row, 'step'),
+  };
+}
+
+export async function release(
+  { database, epoch }: Place,
+  deliveries: readonly { readonly tenant: string; readonly id: Id }[],
+): Promise<void> {
+  const tenants = deliveries.map(({ tenant }) => tenant);
+  await database.query(RELEASE, [epoch(), tenants, deliveries.map(({ id }) => id)]);
+}
+
+/** What waits in these shards, after all leases in them were given back. */
+export async function recover({ database }: Place, shards: readonly number[]): Promise<Recovery> {
+  await database.query(UNLEASE, [shards]);
+  const pending = await database.query(PENDING, [shards]);
+  const held = await database.query(HELD, [shards]);
+  return {
+    pending: pending.map((row) => ({ ...ownerOf(row), nextDueAt: integer(row, 'due_at') })),
+    held: held.map(ownerOf),
+  };
+}
+
+function ownerOf(row: Row): { tenant: string; registrationId: string } {
+  return { tenant: text(row, 'tenant'), registrationId: text(row, 'registration_id') };
+}

@@ -1,0 +1,131 @@
+import type { Id } from '../../core/id.ts';
+import { shardOf } from '../../core/shard.ts';
+import type { Move } from '../port.ts';
+import { stateCode, text } from '../rows.ts';
+import type { Query, Statement } from './database.ts';
+import { FENCE, type Place } from './place.ts';
+
+const WAITING_OF_LANE = `
+chosen as materialized (
+  select d.tenant, d.id
+    from deliveries d
+   cross join fence
+   where d.state = $2
+     and d.shard = $3
+     and d.tenant = $4
+     and d.registration_id = $5
+   order by d.id
+   limit $6)`;
+
+const MOVE: Statement = {
+  name: 'move',
+  text: `
+with ${FENCE},
+${WAITING_OF_LANE}
+update deliveries d
+   set state = $7, leased = 0, due_at = $8::bigint, reason = $9::text
+  from chosen s
+ where d.tenant = s.tenant
+   and d.id = s.id
+   and d.state = $2
+returning d.id`,
+};
+
+const CANCEL_SOME: Statement = {
+  name: 'cancel some',
+  text: `
+with ${FENCE},
+${WAITING_OF_LANE},
+gone as (
+  delete from deliveries d
+   using chosen s
+   where d.tenant = s.tenant
+     and d.id = s.id
+     and d.state = $2
+  returning d.*)
+insert into ended_deliveries
+       (tenant, id, event_id, registration_id, picks, attempts, state, ended_at, reason)
+select tenant, id, event_id, registration_id, picks, attempts, 4, $7::bigint, $8::text
+  from gone
+returning id`,
+};
+
+const RETRY_WAITING: Statement = {
+  name: 'retry waiting',
+  text: `
+update deliveries
+   set state = 0, leased = 0, step = 0, due_at = $3, reason = null
+ where tenant = $1
+   and id = $2
+returning id`,
+};
+
+const FIND_ENDED: Statement = {
+  name: 'find ended',
+  text: `
+select registration_id
+  from ended_deliveries
+ where tenant = $1
+   and id = $2`,
+};
+
+const RETRY_ENDED: Statement = {
+  name: 'retry ended',
+  text: `
+with gone as (
+  delete from ended_deliveries
+   where tenant = $1
+     and id = $2
+  returning *)
+insert into deliveries
+       (tenant, id, event_id, registration_id, shard, state, attempts, due_at, picks)
+select tenant, id, event_id, registration_id, $4, 0, attempts, $3, picks
+  from gone
+returning id`,
+};
+
+const CANCEL: Statement = {
+  name: 'cancel',
+  text: `
+with gone as (
+  delete from deliveries
+   where tenant = $1
+     and id = $2
+  returning *)
+insert into ended_deliveries
+       (tenant, id, event_id, registration_id, picks, attempts, state, ended_at, reason)
+select tenant, id, event_id, registration_id, picks, attempts, 4, $3, 'cancelled by hand'
+  from gone
+returning id`,
+};
+
+/** Moves waiting deliveries of one registration; how many. */
+export async function move({ database, epoch }: Place, asked: Move): Promise<number> {
+  const { tenant, registrationId, from, to, reason, now, limit } = asked;
+  const shard = shardOf({ tenant, id: registrationId });
+  const some = [epoch(), stateCode(from), shard, tenant, registrationId, limit];
+  const rows =
+    to === 'cancelled'
+      ? await database.query(CANCEL_SOME, [...some, now, reason])
+      : await database.query(MOVE, [...some, stateCode(to), to === 'pending' ? now : null, reason]);
+  return rows.length;
+}
+
+/** Makes one delivery due again, whatever ended it. */
+export async function retry(
+  query: Query,
+  { tenant, id, now }: { readonly tenant: string; readonly id: Id; readonly now: number },
+): Promise<boolean> {
+  if ((await query(RETRY_WAITING, [tenant, id, now])).length === 1) return true;
+  const [ended] = await query(FIND_ENDED, [tenant, id]);
+  if (ended === undefined) return false;
+  const shard = shardOf({ tenant, id: text(ended, 'registration_id') });
+  return (await query(RETRY_ENDED, [tenant, id, now, shard])).length === 1;
+}
+
+export async function cancel(
+  query: Query,
+  { tenant, id, now }: { readonly tenant: string; readonly id: Id; readonly now: number },
+): Promise<boolean> {
+  return (await query(CANCEL, [tenant, id, now])).length === 1;
+}

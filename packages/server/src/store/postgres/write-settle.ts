@@ -1,0 +1,174 @@
+import type { Settlement } from '../port.ts';
+import { stateCode, text } from '../rows.ts';
+import type { Statement } from './database.ts';
+import { FENCE, type Place } from './place.ts';
+
+const GIVEN = `
+given as (
+  select g.*
+    from unnest($2::text[], $3::text[], $4::int[], $5::bigint[], $6::int[], $7::text[],
+                $8::smallint[], $9::int[], $10::bigint[], $11::bigint[], $12::text[])
+      as g (tenant, id, number, started_at, duration_ms, record, state, step, due_at, ended_at, reason)
+   cross join fence)`;
+
+/** What goes on waiting stays where it is, what ended moves; both with the attempt that did it. */
+const SETTLE: Statement = {
+  name: 'settle',
+  text: `
+with ${FENCE},
+${GIVEN},
+waiting as (
+  update deliveries d
+     set state = g.state,
+         leased = 0,
+         attempts = greatest(d.attempts, g.number),
+         step = coalesce(g.step, d.step),
+         due_at = g.due_at,
+         reason = g.reason
+    from given g
+   where g.state in (0, 3)
+     and d.tenant = g.tenant
+     and d.id = g.id
+     and d.state = 0
+  returning d.tenant, d.id),
+ended as (
+  delete from deliveries d
+   using given g
+   where g.state not in (0, 3)
+     and d.tenant = g.tenant
+     and d.id = g.id
+     and (d.state = 0 or g.state = 1)
+  returning d.tenant, d.id, d.event_id, d.registration_id, d.picks,
+            greatest(d.attempts, g.number) as attempts, g.state, g.ended_at, g.reason),
+moved as (
+  insert into ended_deliveries
+         (tenant, id, event_id, registration_id, picks, attempts, state, ended_at, reason)
+  select tenant, id, event_id, registration_id, picks, attempts, state, ended_at, reason
+    from ended),
+settled as materialized (
+  select tenant, id from waiting
+   union all
+  select tenant, id from ended),
+recorded as (
+  insert into attempts (tenant, delivery_id, number, started_at, duration_ms, record)
+  select g.tenant, g.id, g.number, g.started_at, g.duration_ms, g.record
+    from settled s
+    join given g
+      on g.tenant = s.tenant
+     and g.id = s.id
+      on conflict do nothing)
+select tenant, id
+  from settled`,
+};
+
+/** What was delivered after all counts, even where it ended otherwise meanwhile; attempts always do. */
+const SETTLE_LATE: Statement = {
+  name: 'settle late',
+  text: `
+with ${FENCE},
+${GIVEN},
+ended as (
+  update ended_deliveries e
+     set state = case when g.state = 1 then 1 else e.state end,
+         attempts = greatest(e.attempts, g.number),
+         ended_at = case when g.state = 1 and e.state <> 1 then g.ended_at else e.ended_at end,
+         reason = case when g.state = 1 then g.reason else e.reason end
+    from given g
+   where e.tenant = g.tenant
+     and e.id = g.id
+  returning e.tenant, e.id, e.state, e.ended_at),
+waiting as (
+  update deliveries d
+     set attempts = greatest(d.attempts, g.number)
+    from given g
+   where d.tenant = g.tenant
+     and d.id = g.id
+  returning d.tenant, d.id),
+known as (
+  select tenant, id from ended
+   union all
+  select tenant, id from waiting),
+recorded as (
+  insert into attempts (tenant, delivery_id, number, started_at, duration_ms, record)
+  select g.tenant, g.id, g.number, g.started_at, g.duration_ms, g.record
+    from known k
+    join given g
+      on g.tenant = k.tenant
+     and g.id = k.id
+      on conflict do nothing)
+select e.tenant, e.id
+  from ended e
+  join given g
+    on g.tenant = e.tenant
+   and g.id = e.id
+ where g.state = 1
+   and e.ended_at = g.ended_at`,
+};
+
+/** Records attempts and moves their deliveries on. */
+export async function settle(
+  place: Place,
+  batch: readonly Settlement[],
+): Promise<readonly boolean[]> {
+  const moved = new Set<Settlement>();
+  for (const part of withoutRepeats(batch)) {
+    for (const settlement of await settlePart(place, part)) moved.add(settlement);
+  }
+  return batch.map((settlement) => moved.has(settlement));
+}
+
+/** One statement changes a row once: what comes twice for a delivery goes into the next one. */
+function withoutRepeats(batch: readonly Settlement[]): Settlement[][] {
+  const parts: Settlement[][] = [];
+  const seen = new Map<string, number>();
+  for (const settlement of batch) {
+    const part = seen.get(keyOf(settlement.tenant, settlement.deliveryId)) ?? 0;
+    seen.set(keyOf(settlement.tenant, settlement.deliveryId), part + 1);
+    (parts[part] ??= []).push(settlement);
+  }
+  return parts;
+}
+
+async function settlePart(place: Place, part: readonly Settlement[]): Promise<Settlement[]> {
+  const inTime = await run(place, SETTLE, part);
+  const late = part.filter((settlement) => !inTime.includes(settlement));
+  if (late.length === 0) return inTime;
+  return [...inTime, ...(await run(place, SETTLE_LATE, late))];
+}
+
+async function run(
+  { database, epoch }: Place,
+  statement: Statement,
+  part: readonly Settlement[],
+): Promise<Settlement[]> {
+  const rows = await database.query(statement, [epoch(), ...columnsOf(part)]);
+  const found = new Set(rows.map((row) => keyOf(text(row, 'tenant'), text(row, 'id'))));
+  return part.filter(({ tenant, deliveryId }) => found.has(keyOf(tenant, deliveryId)));
+}
+
+function keyOf(tenant: string, id: string): string {
+  return `${tenant}/${id}`;
+}
+
+function columnsOf(part: readonly Settlement[]): unknown[][] {
+  const attempts = part.map(({ attempt }) => attempt);
+  const next = part.map((settlement) => settlement.next);
+  return [
+    part.map(({ tenant }) => tenant),
+    part.map(({ deliveryId }) => deliveryId),
+    attempts.map(({ number }) => number),
+    attempts.map(({ startedAt }) => startedAt),
+    attempts.map(({ durationMs }) => durationMs),
+    attempts.map(({ outcome, requestHeaders }) => JSON.stringify({ outcome, requestHeaders })),
+    next.map(({ state }) => stateCode(state)),
+    next.map((each) => (each.state === 'pending' ? each.step : null)),
+    next.map((each) => (each.state === 'pending' ? each.dueAt : null)),
+    part.map((each) => endOf(each)),
+    next.map((each) => (each.state === 'pending' ? null : each.reason)),
+  ];
+}
+
+function endOf({ attempt, next }: Settlement): number | null {
+  if (next.state === 'pending' || next.state === 'held') return null;
+  return attempt.startedAt + attempt.durationMs;
+}
