@@ -18,8 +18,8 @@ const ATTEMPTS = 300;
 const AT_ONCE = 100;
 /** Garbage of a hundred answers at once included; what is not bounded takes gigabytes. */
 const MAX_GROWTH_BYTES = 128 * 1024 * 1024;
-/** Both sides share the processors of this machine. */
-const MAX_GOOD_P99_MS = 1000;
+/** Both sides, and all other tests, share the processors of this machine. */
+const MAX_GOOD_P99_MS = 5000;
 
 after(() => closeServers());
 

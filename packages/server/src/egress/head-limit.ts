@@ -2,7 +2,7 @@ export const MAX_HEAD_BYTES: number = 16 * 1024;
 /** Interim answers (1xx) that are waited through. */
 export const MAX_INTERIM = 20;
 /** All that is read of one answer, whatever it is: several times what is kept of head and body. */
-export const MAX_WIRE_BYTES: number = 1024 * 1024;
+export const MAX_WIRE_BYTES: number = 512 * 1024;
 
 const END_OF_HEAD = '\r\n\r\n';
 const INTERIM = /^HTTP\/1\.[01] 1\d\d/;
