@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { maskQuery } from '../core/mask.ts';
 import { origin, pathOf } from './links.ts';
 import type { RouteDeps } from './route-deps.ts';
 import { sendEmpty, sendJson } from './reply.ts';
@@ -18,7 +19,7 @@ export function addUnknownRoute(app: FastifyInstance, deps: Pick<RouteDeps, 'bas
     const path = request.url.split('?', 1)[0] ?? '';
     const allowed = known.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
     if (allowed.length === 0) {
-      const uri = `${origin(deps, request)}${pathOf(request.originalUrl)}`;
+      const uri = maskQuery(`${origin(deps, request)}${pathOf(request.originalUrl)}`);
       return sendJson(reply, 404, {
         Message: `No HTTP resource was found that matches the request URI '${uri}'.`,
       });

@@ -3,6 +3,7 @@ import { createSealer, type Sealer, SealError } from '../core/seal.ts';
 import type { Store } from '../store/port.ts';
 
 const KEY_CHECK = 'encryption check';
+const PLACE = { tenant: '', owner: 'installation', field: KEY_CHECK };
 
 /**
  * What registrations are sealed with. A text sealed at first start tells a wrong key before any
@@ -13,14 +14,13 @@ export async function openSealer(
   store: Pick<Store, 'setting' | 'putSetting'>,
 ): Promise<Sealer> {
   const sealer = sealerOf(encryptionKey);
-  const place = { tenant: '', owner: 'installation', field: KEY_CHECK };
   const sealed = await store.setting(KEY_CHECK);
   if (sealed === undefined) {
-    await store.putSetting(KEY_CHECK, sealer.seal('schoolbell', place));
+    await renewCheck(sealer, store);
     return sealer;
   }
   try {
-    sealer.open(sealed, place);
+    sealer.open(sealed, PLACE);
     return sealer;
   } catch (cause) {
     if (!(cause instanceof SealError)) throw cause;
@@ -31,9 +31,19 @@ export async function openSealer(
   }
 }
 
+/** Seals the text that tells a wrong key with the first key. */
+export async function renewCheck(sealer: Sealer, store: Pick<Store, 'putSetting'>): Promise<void> {
+  await store.putSetting(KEY_CHECK, sealer.seal('schoolbell', PLACE));
+}
+
 function sealerOf(keys: string): Sealer {
   try {
-    return createSealer(keys.split(',').map((key) => Buffer.from(key.trim(), 'base64')));
+    return createSealer(
+      keys
+        .split(/[\s,]+/)
+        .filter((key) => key !== '')
+        .map((key) => Buffer.from(key, 'base64')),
+    );
   } catch (cause) {
     throw new ConfigError(
       '--encryption-key (SCHOOLBELL_ENCRYPTION_KEY) takes 32 bytes in base64, or several of these.',

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { backUpDataFolder } from '../app/backup.ts';
 import { readConfig } from '../config/config.ts';
-import { OPTIONS, variableOf } from '../config/options.ts';
+import { OPTIONS } from '../config/options.ts';
 import { failure } from './failure.ts';
 
 /** `schoolbell backup <folder>`: a copy of the embedded store and its keys, taken while the server runs. */
@@ -12,7 +12,7 @@ export function backupCommand(): Command {
       'Copy the data folder, keys included, into a new folder, while the server runs or not. A server started on the copy sends again what was not delivered when it was taken.',
     )
     .argument('<folder>', 'the folder to make')
-    .option(`--${data.flag} ${data.placeholder}`, `${data.help} [${variableOf(data)}]`)
+    .addOption(flagOf(data))
     .action(async (folder: string, flags: { readonly data?: string }) => {
       try {
         const { dataDir } = readConfig(flags, process.env);

@@ -1,12 +1,11 @@
-import { ConfigError } from '../config/config.ts';
+/** Errors whose message is a sentence for the operator. */
+const SENTENCES: ReadonlySet<string> = new Set(['ConfigError', 'AppError', 'SealError']);
 
-/** What a command says of the error that ended it: a sentence, or the stack of a bug. */
+/** What is said when a command cannot do its work: a sentence, or where the bug is. */
 export function failure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if ('code' in error && error.code === 'EADDRINUSE') {
     return `${error.message}. Another program listens there; choose another --port.`;
   }
-  return error instanceof ConfigError || error.name === 'AppError'
-    ? error.message
-    : (error.stack ?? error.message);
+  return SENTENCES.has(error.name) ? error.message : (error.stack ?? error.message);
 }

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { backupCommand } from './backup.ts';
 import { configCommand } from './config-docs.ts';
+import { rekeyCommand } from './rekey.ts';
 import { serveCommand } from './serve.ts';
 import { VERSION } from '../version.ts';
 
@@ -10,6 +11,7 @@ const program = new Command('schoolbell')
   .version(VERSION)
   .addCommand(serveCommand())
   .addCommand(backupCommand())
+  .addCommand(rekeyCommand())
   .addCommand(configCommand());
 
 await program.parseAsync();

@@ -1,8 +1,9 @@
-import { Command, Option as Flag } from 'commander';
+import { Command } from 'commander';
 import { startSchoolbell, type RunningSchoolbell } from '../app/schoolbell.ts';
 import { readConfig } from '../config/config.ts';
-import { OPTIONS, type Option, type OptionName, variableOf } from '../config/options.ts';
+import { OPTIONS, type OptionName } from '../config/options.ts';
 import { failure } from './failure.ts';
+import { flagOf } from './flags.ts';
 import { welcome } from './welcome.ts';
 
 /** `schoolbell serve`: runs until SIGTERM or SIGINT; a second signal ends it at once. */
@@ -24,15 +25,6 @@ async function serve(flags: Record<string, string | true | undefined>): Promise<
   const running = await startSchoolbell(config);
   if (running.adminKeyIsNew) process.stdout.write(welcome(running));
   stopOnSignal(running);
-}
-
-/** Commander's own defaults stay unset, so that the variables are looked at. */
-function flagOf(option: Option): Flag {
-  const name =
-    option.kind === 'switch' ? `--${option.flag}` : `--${option.flag} ${option.placeholder}`;
-  const byDefault =
-    option.default === null || option.default === '' ? '' : ` Default: ${option.default}.`;
-  return new Flag(name, `${option.help}${byDefault} [${variableOf(option)}]`);
 }
 
 function textFlags(

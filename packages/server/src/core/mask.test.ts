@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { maskQuery } from './mask.ts';
+import { hide, maskQuery, sentSecrets } from './mask.ts';
 
 test('values of a query are masked, its names and noecho are not', () => {
   const shown: [uri: string, masked: string][] = [
@@ -26,4 +26,19 @@ test('masking twice is masking once, and no value is left', () => {
       for (const [, secret] of pairs) assert.ok(!masked.includes(secret));
     }),
   );
+});
+
+test('what a receiver gives back of the credentials it was sent is hidden, as sent and decoded', () => {
+  const uri = 'https://a.example/hook?noecho&sig=aB%2Fcdefgh%3D&v=1';
+  const secrets = sentSecrets(uri, [
+    ['Authorization', 'Bearer token-12345'],
+    ['X-Short', 'da'],
+  ]);
+  const body =
+    '{"auth":"Bearer token-12345","token":"token-12345","url":"/hook?sig=aB%2Fcdefgh%3D&v=1","sig":"aB/cdefgh=","v":"1","lang":"da"}';
+  assert.equal(
+    hide(body, secrets),
+    '{"auth":"****","token":"****","url":"/hook?sig=****&v=1","sig":"****","v":"1","lang":"da"}',
+  );
+  assert.deepEqual(sentSecrets('https://a.example/hook?v=1', []), []);
 });

@@ -17,3 +17,29 @@ function maskParameter(part: string): string {
   const equals = part.indexOf('=');
   return equals < 0 ? MASKED : `${part.slice(0, equals)}=${MASKED}`;
 }
+
+/** Shorter values are everywhere; they cannot be found again. */
+const SHORTEST_FOUND = 8;
+
+/** What a registration sends that may be a credential: values of its headers and of its URI's query. */
+export function sentSecrets(
+  uri: string,
+  headers: readonly (readonly [name: string, value: string])[],
+): readonly string[] {
+  const start = uri.indexOf('?');
+  const query = start < 0 ? '' : uri.slice(start + 1);
+  const texts = [
+    ...headers.flatMap(([, value]) => [value, ...value.split(' ')]),
+    ...query.split('&').map((part) => part.slice(part.indexOf('=') + 1)),
+    ...new URLSearchParams(query).values(),
+  ];
+  const found = texts.filter((text) => text.length >= SHORTEST_FOUND);
+  return [...new Set(found)].toSorted((one, other) => other.length - one.length);
+}
+
+/** The text with each of these replaced, longest first. */
+export function hide(text: string, secrets: readonly string[]): string {
+  let hidden = text;
+  for (const secret of secrets) hidden = hidden.replaceAll(secret, MASKED);
+  return hidden;
+}

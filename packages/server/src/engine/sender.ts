@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { buildBody } from '../core/envelope.ts';
 import { refuseKnownHeaders } from '../core/header-rules.ts';
+import { hide, MASKED, sentSecrets } from '../core/mask.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { type Registration, registrationKey } from '../core/registration.ts';
 import { deliveryHeaders } from '../core/signature.ts';
@@ -36,7 +37,10 @@ export async function sendAttempt(
     body,
     headers: registration.headers,
   });
-  const outcome = await send(deps.egress, registration, { headers, body });
+  const outcome = hideReflected(
+    registration,
+    await send(deps.egress, registration, { headers, body }),
+  );
   return {
     deliveryId: delivery.id,
     number,
@@ -59,6 +63,27 @@ function send(
   return egress.send({ ...request, method: 'POST', uri, pool: registrationKey(registration) });
 }
 
+/** Made once for a registration as it is. */
+const secretsOf = new WeakMap<Registration, readonly string[]>();
+
+/** Some receivers give back what they were sent; what is recorded holds no credential all the same. */
+function hideReflected(registration: Registration, outcome: Outcome): Outcome {
+  if (outcome.kind !== 'response') return outcome;
+  let secrets = secretsOf.get(registration);
+  if (secrets === undefined) {
+    secrets = sentSecrets(registration.webHookUri, registration.headers);
+    secretsOf.set(registration, secrets);
+  }
+  if (secrets.length === 0) return outcome;
+  const { headers, body, ...rest } = outcome.response;
+  const hidden = {
+    ...rest,
+    headers: headers.map(([name, value]) => [name, hide(value, secrets)] as const),
+    body: hide(body, secrets),
+  };
+  return { ...outcome, response: hidden };
+}
+
 /** A registration's own header values may be credentials; they come last and are never recorded. */
 function masked(
   headers: readonly (readonly [string, string])[],
@@ -66,5 +91,5 @@ function masked(
 ): readonly (readonly [string, string])[] {
   if (ownHeaders === 0) return headers;
   const firstOwn = headers.length - ownHeaders;
-  return headers.map((header, index) => (index < firstOwn ? header : [header[0], '****']));
+  return headers.map((header, index) => (index < firstOwn ? header : [header[0], MASKED]));
 }

@@ -208,7 +208,7 @@ function judgeUri(uri: string, allow: Allow): void {
 
 /** How .NET writes a URI of another scheme: ftp has no query there. */
 function asDotNet(uri: string): string {
-  const shown = uri.slice(0, 200);
+  const shown = maskQuery(uri).slice(0, 200);
   return /^ftp:/i.test(shown) ? shown.replaceAll('?', '%3F') : shown;
 }
 

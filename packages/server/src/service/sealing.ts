@@ -1,5 +1,5 @@
 import type { Registration } from '../core/registration.ts';
-import type { Sealer } from '../core/seal.ts';
+import { type Sealer, SealError } from '../core/seal.ts';
 
 /** A registration as it is stored: its secret, the values of its headers and its URI are sealed. */
 export function sealRegistration(sealer: Sealer, registration: Registration): Registration {
@@ -13,8 +13,27 @@ export function sealRegistration(sealer: Sealer, registration: Registration): Re
   };
 }
 
-/** Throws SealError when a key is missing or a row was changed. */
+/** True when all of it is sealed with the first key. */
+export function isSealedAnew(sealer: Sealer, sealed: Registration): boolean {
+  const { webHookUri, secret, headers } = sealed;
+  return [webHookUri, secret, ...headers.map(([, value]) => value)].every(sealer.isCurrent);
+}
+
+/** Throws SealError, with a sentence, when a key is missing or a row was changed. */
 export function openRegistration(sealer: Sealer, sealed: Registration): Registration {
+  try {
+    return openFields(sealer, sealed);
+  } catch (cause) {
+    if (!(cause instanceof SealError)) throw cause;
+    const { tenant, id } = sealed;
+    throw new SealError(
+      `The registration ${id} of the tenant ${tenant} cannot be decrypted (${cause.message}): its key is missing, or its row was changed by something else than Schoolbell. Put the key back, or restore the store from a backup.`,
+      { cause },
+    );
+  }
+}
+
+function openFields(sealer: Sealer, sealed: Registration): Registration {
   const open = (field: string, text: string): string =>
     sealer.open(text, { tenant: sealed.tenant, owner: sealed.id, field });
   return {

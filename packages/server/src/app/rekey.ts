@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Config, ConfigError } from '../config/config.ts';
+import { auditEntry, SERVICE } from '../core/audit.ts';
+import { systemClock } from '../core/clock.ts';
+import { openSqliteStore } from '../store/sqlite/store.ts';
+import type { Registration } from '../core/registration.ts';
+import type { Sealer } from '../core/seal.ts';
+import { isSealedAnew, openRegistration, sealRegistration } from '../service/sealing.ts';
+import type { Store } from '../store/port.ts';
+import { openDataFolder } from './data-folder.ts';
+import { openSealer, renewCheck } from './encryption.ts';
+
+export type RekeyOptions = {
+  readonly config: Pick<Config, 'dataDir' | 'adminKey' | 'encryptionKey'>;
+  /** Makes a new key, unless an earlier run that was cut short made one. */
+  readonly makesKey: boolean;
+  readonly onProgress: (done: number, of: number) => void;
+};
+
+export type Rekeyed = {
+  readonly keyId: string;
+  readonly registrations: number;
+  /** How many had to be sealed anew; the others were already. */
+  readonly changed: number;
+  /** True when the key file now holds the first key alone. */
+  readonly oldKeysRemoved: boolean;
+};
+
+/** Registrations sealed anew at a time. */
+const STEP = 100;
+
+/**
+ * Seals all registrations with the first of the encryption keys, on a store that no server has
+ * open. Cut short, it goes on where it was. Throws ConfigError or Error with a sentence.
+ */
+export async function rekey({ config, makesKey, onProgress }: RekeyOptions): Promise<Rekeyed> {
+  const keyFile = join(config.dataDir, 'encryption.key');
+  if (!existsSync(join(config.dataDir, 'schoolbell.db')))
+    throw new ConfigError(`There is no store in ${config.dataDir}. Name its folder with --data.`);
+  const before = openDataFolder({ ...config, path: config.dataDir });
+  const store = await openSqliteStore({ path: before.databasePath });
+  try {
+    // The right keys first: a new one beside wrong ones would only hide the mistake.
+    await openSealer(before.encryptionKey, store);
+    if (makesKey) addKey(config, keyFile);
+    const folder = openDataFolder({ ...config, path: config.dataDir });
+    const sealer = await openSealer(folder.encryptionKey, store);
+    const result = await sealAll(store, sealer, onProgress);
+    await renewCheck(sealer, store);
+    const oldKeysRemoved = config.encryptionKey === null && keepFirstKey(keyFile);
+    return { keyId: sealer.keyId, ...result, oldKeysRemoved };
+  } finally {
+    await store.close();
+  }
+}
+
+async function sealAll(
+  store: Store,
+  sealer: Sealer,
+  onProgress: RekeyOptions['onProgress'],
+): Promise<Pick<Rekeyed, 'registrations' | 'changed'>> {
+  const all = await store.registrations();
+  const old = all.filter((registration) => !isSealedAnew(sealer, registration));
+  for (let at = 0; at < old.length; at += STEP) {
+    const step = old.slice(at, at + STEP);
+    await Promise.all(step.map((registration) => sealAnew(store, sealer, registration)));
+    onProgress(Math.min(at + STEP, old.length), old.length);
+  }
+  if (old.length > 0) await noteRekeying(store, sealer, old.length);
+  return { registrations: all.length, changed: old.length };
+}
+
+async function sealAnew(store: Store, sealer: Sealer, sealed: Registration): Promise<void> {
+  await store.updateRegistration(sealRegistration(sealer, openRegistration(sealer, sealed)));
+}
+
+async function noteRekeying(store: Store, sealer: Sealer, count: number): Promise<void> {
+  const what = 'registrations encrypted anew';
+  const change = {
+    tenant: null,
+    what,
+    target: sealer.keyId,
+    before: null,
+    after: { Count: count },
+  };
+  await store.note(auditEntry(systemClock.now(), SERVICE, change));
+}
+
+/** Puts a new key before the one there is. Two are there already after a run that was cut short. */
+function addKey({ encryptionKey }: RekeyOptions['config'], keyFile: string): void {
+  if (encryptionKey !== null) {
+    throw new ConfigError(
+      'The keys come from --encryption-key (SCHOOLBELL_ENCRYPTION_KEY): put the new one first there, a comma, and the old one, and leave out --new-key.',
+    );
+  }
+  const keys = keysOf(keyFile);
+  if (keys.length === 1) writeKeys(keyFile, [randomBytes(32).toString('base64'), ...keys]);
+}
+
+/** True when there were others. */
+function keepFirstKey(keyFile: string): boolean {
+  const [first = '', ...others] = keysOf(keyFile);
+  if (others.length === 0) return false;
+  writeKeys(keyFile, [first]);
+  return true;
+}
+
+function keysOf(keyFile: string): string[] {
+  return readFileSync(keyFile, 'utf8')
+    .split(/[\s,]+/)
+    .filter((key) => key !== '');
+}
+
+/** Whole or not at all: without its keys a store is lost. */
+function writeKeys(keyFile: string, keys: readonly string[]): void {
+  const written = `${keyFile}.new`;
+  writeFileSync(written, `${keys.join(',\n')}\n`, { mode: 0o600, flush: true });
+  renameSync(written, keyFile);
+}
