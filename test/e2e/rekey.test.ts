@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { readRegistration } from '../../packages/server/src/service/registration-draft.ts';
 import { startSchoolbell } from '../../packages/server/src/app/schoolbell.ts';
 
 const MAIN = fileURLToPath(new URL('../../packages/server/src/cli/main.ts', import.meta.url));
@@ -19,15 +20,15 @@ let known = '';
 
 before(async () => {
   const server = await startSchoolbell(options);
-  const draft = { id: null, secret: null, description: null, isPaused: false, filters: [] };
   const register = async (n: number): Promise<void> => {
-    const webHookUri = `https://receiver.example/${n}?sig=query-${n}`;
-    const headers = [['X-Key', `value-${n}`]] as const;
-    await server.library.registrations.register(
-      'default',
-      { ...draft, webHookUri, headers, properties: '{}' },
-      { verifyEcho: false, filtersUri: '' },
+    const draft = readRegistration(
+      JSON.stringify({
+        WebHookUri: `https://receiver.example/${n}?sig=query-${n}`,
+        Headers: { 'X-Key': `value-${n}` },
+      }),
     );
+    const options = { verifyEcho: false, filtersUri: '' };
+    await server.library.registrations.register('default', draft!, options);
   };
   await Promise.all(Array.from({ length: COUNT }, (_, n) => register(n)));
   await server.stop();
@@ -75,9 +76,10 @@ async function registrationsNow(): Promise<string> {
 test('a run that is killed goes on where it was, and the server starts with both keys between', async () => {
   const [oldKey] = Object.keys(sealedWith());
   const [child, ended] = rekey('--new-key');
-  await new Promise<void>((resolve) =>
+  const begun = new Promise<void>((resolve) =>
     child.stdout?.on('data', (chunk) => String(chunk).includes('Encrypted') && resolve()),
   );
+  await Promise.race([begun, ended]);
   child.kill('SIGKILL');
   await ended;
   const half = sealedWith();

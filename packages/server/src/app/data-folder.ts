@@ -6,7 +6,7 @@ import { ConfigError } from '../config/config.ts';
 /** The embedded store and the keys, by name of file. */
 export const DATABASE_FILE = 'schoolbell.db';
 const ADMIN_KEY_FILE = 'admin.key';
-const ENCRYPTION_KEY_FILE = 'encryption.key';
+export const ENCRYPTION_KEY_FILE = 'encryption.key';
 export const KEY_FILES: readonly string[] = [ADMIN_KEY_FILE, ENCRYPTION_KEY_FILE];
 
 /** What is found in, or was just made for, the data folder. */

@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { type Config, ConfigError } from '../config/config.ts';
 import { auditEntry, SERVICE } from '../core/audit.ts';
 import { systemClock } from '../core/clock.ts';
-import { openSqliteStore } from '../store/sqlite/store.ts';
 import type { Registration } from '../core/registration.ts';
 import type { Sealer } from '../core/seal.ts';
 import { isSealedAnew, openRegistration, sealRegistration } from '../service/sealing.ts';
 import type { Store } from '../store/port.ts';
-import { openDataFolder } from './data-folder.ts';
+import { DATABASE_FILE, ENCRYPTION_KEY_FILE } from './data-folder.ts';
 import { openSealer, renewCheck } from './encryption.ts';
+import { openInstallation } from './installation.ts';
 
 export type RekeyOptions = {
-  readonly config: Pick<Config, 'dataDir' | 'adminKey' | 'encryptionKey'>;
+  readonly config: Config;
   /** Makes a new key, unless an earlier run that was cut short made one. */
   readonly makesKey: boolean;
   readonly onProgress: (done: number, of: number) => void;
@@ -36,17 +36,14 @@ const STEP = 100;
  * open. Cut short, it goes on where it was. Throws ConfigError or Error with a sentence.
  */
 export async function rekey({ config, makesKey, onProgress }: RekeyOptions): Promise<Rekeyed> {
-  const keyFile = join(config.dataDir, 'encryption.key');
-  if (!existsSync(join(config.dataDir, 'schoolbell.db')))
+  const keyFile = join(config.dataDir, ENCRYPTION_KEY_FILE);
+  if (config.databaseUrl === null && !existsSync(join(config.dataDir, DATABASE_FILE)))
     throw new ConfigError(`There is no store in ${config.dataDir}. Name its folder with --data.`);
-  const before = openDataFolder({ ...config, path: config.dataDir });
-  const store = await openSqliteStore({ path: before.databasePath });
+  const { store, keys } = await openInstallation(config);
   try {
     // The right keys first: a new one beside wrong ones would only hide the mistake.
-    await openSealer(before.encryptionKey, store);
-    if (makesKey) addKey(config, keyFile);
-    const folder = openDataFolder({ ...config, path: config.dataDir });
-    const sealer = await openSealer(folder.encryptionKey, store);
+    let sealer = await openSealer(keys.encryptionKey, store);
+    if (makesKey) sealer = await openSealer(addKey(config, keyFile), store);
     const result = await sealAll(store, sealer, onProgress);
     await renewCheck(sealer, store);
     const oldKeysRemoved = config.encryptionKey === null && keepFirstKey(keyFile);
@@ -89,7 +86,7 @@ async function noteRekeying(store: Store, sealer: Sealer, count: number): Promis
 }
 
 /** Puts a new key before the one there is. Two are there already after a run that was cut short. */
-function addKey({ encryptionKey }: RekeyOptions['config'], keyFile: string): void {
+function addKey({ encryptionKey }: Config, keyFile: string): string {
   if (encryptionKey !== null) {
     throw new ConfigError(
       'The keys come from --encryption-key (SCHOOLBELL_ENCRYPTION_KEY): put the new one first there, a comma, and the old one, and leave out --new-key.',
@@ -97,6 +94,7 @@ function addKey({ encryptionKey }: RekeyOptions['config'], keyFile: string): voi
   }
   const keys = keysOf(keyFile);
   if (keys.length === 1) writeKeys(keyFile, [randomBytes(32).toString('base64'), ...keys]);
+  return keysOf(keyFile).join(',');
 }
 
 /** True when there were others. */

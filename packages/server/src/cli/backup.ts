@@ -3,6 +3,7 @@ import { backUpDataFolder } from '../app/backup.ts';
 import { readConfig } from '../config/config.ts';
 import { OPTIONS } from '../config/options.ts';
 import { failure } from './failure.ts';
+import { flagOf } from './flags.ts';
 
 /** `schoolbell backup <folder>`: a copy of the embedded store and its keys, taken while the server runs. */
 export function backupCommand(): Command {

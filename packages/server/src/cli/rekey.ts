@@ -13,20 +13,30 @@ Registrations' secrets, header values and URIs are encrypted in the store. To ch
                                     run: schoolbell rekey; then leave out the old key
 
 It can be stopped at any moment and run again: it goes on where it was. The server starts with both
-keys at any time.`;
+keys at any time. With PostgreSQL, stop all nodes first.`;
+
+type RekeyFlags = {
+  readonly data?: string;
+  readonly databaseUrl?: string;
+  readonly adminKey?: string;
+  readonly encryptionKey?: string;
+  readonly newKey?: true;
+};
 
 /** `schoolbell rekey`: encrypts all registrations with the first of the encryption keys. */
 export function rekeyCommand(): Command {
   return new Command('rekey')
     .description('Encrypt all registrations with the first encryption key, while no server runs.')
     .addOption(flagOf(OPTIONS.data))
+    .addOption(flagOf(OPTIONS.databaseUrl))
+    .addOption(flagOf(OPTIONS.adminKey))
     .addOption(flagOf(OPTIONS.encryptionKey))
     .option(
       '--new-key',
       'Make a new key in the data folder first, and remove the old one at the end.',
     )
     .addHelpText('after', HELP)
-    .action(async (flags: { data?: string; encryptionKey?: string; newKey?: true }) => {
+    .action(async (flags: RekeyFlags) => {
       try {
         const { newKey, ...texts } = flags;
         const config = readConfig(texts, process.env);
