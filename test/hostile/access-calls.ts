@@ -28,6 +28,8 @@ export type Route = {
   readonly call: (make: Make) => Promise<GoodCall> | GoodCall;
   /** True when it leaves an entry in the audit log. */
   readonly isAudited?: boolean;
+  /** What is sent with the id of another tenant, where it must be read before the id is looked up. */
+  readonly bodyForForeign?: object;
 };
 
 const id = (value: string): GoodCall => ({ params: { id: value } });
@@ -66,11 +68,20 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   testRegistration: {
     access: 'write',
     isAudited: true,
+    bodyForForeign: {},
     call: async (make) => id(await make.registration()),
   },
   listFilters: { access: 'read', call: plain },
   getFilter: { access: 'read', call: () => ({ params: { name: 'CourseCompleted' } }) },
   filterSamples: { access: 'read', call: () => ({ params: { name: 'CourseCompleted' } }) },
+  matchConditions: {
+    access: 'read',
+    bodyForForeign: { Conditions: { 'Course.Id': ['1'] } },
+    call: () => ({
+      params: { name: 'CourseCompleted' },
+      body: { Conditions: { 'Course.Id': ['1'] } },
+    }),
+  },
   subscribe: {
     access: 'write',
     isAudited: true,
