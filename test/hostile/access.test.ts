@@ -192,7 +192,7 @@ const LEVELS = [
   'Full control',
   'Admin',
 ] as const;
-const MAY: Readonly<Record<Access, readonly string[]>> = {
+const MAY: Readonly<Record<Access, readonly (typeof LEVELS)[number][]>> = {
   open: LEVELS,
   read: ['Read only', 'Full control', 'Admin'],
   write: ['Full control', 'Admin'],
