@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify';
-import { DELIVERY_STATES, type DeliveryState } from '../core/delivery.ts';
 import { buildBody } from '../core/envelope.ts';
 import { AppError } from '../core/errors.ts';
 import type { Library } from '../service/library.ts';
@@ -7,22 +6,14 @@ import type { DeliveryRow } from '../store/port.ts';
 import { attemptJson } from './attempt-json.ts';
 import { originOf } from './audit.ts';
 import { docs } from './docs/operations.ts';
-import { given, limitOf, readQuery, timeOf } from './query.ts';
+import { countJson, LOG_PARAMETERS, logQueryOf, wantsCount } from './log-query.ts';
+import { given, limitOf, readQuery } from './query.ts';
 import { sendJson } from './reply.ts';
 import type { RouteDeps } from './route-deps.ts';
 
 type OneRequest = FastifyRequest<{ Params: { id: string } }>;
 
-const PARAMETERS = [
-  'registrationId',
-  'eventId',
-  'state',
-  'action',
-  'from',
-  'to',
-  'cursor',
-  'limit',
-];
+const PARAMETERS = ['eventId', ...LOG_PARAMETERS, 'cursor', 'limit'];
 
 /** `/webhooks/deliveries`: where events went, try by try. */
 export function deliveryRoutes(deps: RouteDeps): FastifyPluginCallback {
@@ -33,18 +24,18 @@ export function deliveryRoutes(deps: RouteDeps): FastifyPluginCallback {
       { config: { access: 'read' }, schema: docs.listDeliveries },
       async (request, reply) => {
         const query = readQuery(request, PARAMETERS);
+        const asked = {
+          ...logQueryOf(query, request.caller.tenant),
+          ...given({ eventId: query.get('eventid') }),
+        };
         const page = await deliveries.list({
-          tenant: request.caller.tenant,
+          ...asked,
           limit: limitOf(query),
-          ...given({ registrationId: query.get('registrationid'), eventId: query.get('eventid') }),
-          ...given({
-            action: query.get('action'),
-            cursor: query.get('cursor'),
-            state: stateOf(query.get('state')),
-          }),
-          ...given({ from: timeOf(query, 'from'), to: timeOf(query, 'to') }),
+          ...given({ cursor: query.get('cursor') }),
         });
-        return sendJson(reply, 200, { Items: page.items.map(deliveryJson), Next: page.next });
+        const counted = wantsCount(query) ? await deliveries.count(asked) : undefined;
+        const items = page.items.map(deliveryJson);
+        return sendJson(reply, 200, { Items: items, Next: page.next, ...countJson(counted) });
       },
     );
     app.get(
@@ -89,6 +80,9 @@ export function deliveryJson(row: DeliveryRow): object {
     Reason: row.reason,
     Actions: row.actions,
     Attempts: row.attempts,
+    Outcome: row.outcome?.class ?? null,
+    Status: row.outcome?.status ?? null,
+    Sentence: row.outcome?.sentence ?? null,
     CreatedAt: new Date(row.createdAt).toISOString(),
     NextAttemptAt: isoOrNull(row.dueAt),
     EndedAt: isoOrNull(row.endedAt),
@@ -111,13 +105,6 @@ async function whole(library: Library, tenant: string, id: string): Promise<obje
     ...deliveryJson(row),
     History: attempts.map((attempt) => attemptJson(attempt, bodyOf(attempt.number))),
   };
-}
-
-function stateOf(text: string | undefined): DeliveryState | undefined {
-  if (text === undefined) return undefined;
-  const state = DELIVERY_STATES.find((known) => known === text.toLowerCase());
-  if (state !== undefined) return state;
-  throw new AppError('bad_request', `state is one of ${DELIVERY_STATES.join(', ')}.`);
 }
 
 function isoOrNull(ms: number | null): string | null {

@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../core/errors.ts';
 import { readIdempotencyKey, readPublication } from '../core/publication.ts';
+import type { MissedRegistration } from '../service/library.ts';
 import type { EventRow } from '../store/port.ts';
 import { mediaType, textBody } from './body.ts';
 import { deliveryJson } from './deliveries.ts';
 import { docs } from './docs/operations.ts';
-import { given, limitOf, readQuery, timeOf } from './query.ts';
+import { countJson, LOG_PARAMETERS, logQueryOf, wantsCount } from './log-query.ts';
+import { given, limitOf, readQuery } from './query.ts';
 import { sendText } from './reply.ts';
 import type { RouteDeps } from './route-deps.ts';
 
@@ -16,7 +18,8 @@ const NDJSON: ReadonlySet<string> = new Set([
   'application/jsonl',
 ]);
 const TYPES: ReadonlySet<string> = new Set(['application/json', 'text/json', ...NDJSON]);
-/** Deliveries shown with an event; the log lists all. */
+const PARAMETERS = [...LOG_PARAMETERS, 'cursor', 'limit'];
+/** Deliveries and registrations shown with an event; the log lists all. */
 const DELIVERIES_SHOWN = 1000;
 
 /** `/webhooks/events`: publishing, and what was published. */
@@ -32,19 +35,17 @@ export function eventRoutes(deps: RouteDeps): FastifyPluginCallback {
       '/webhooks/events',
       { config: { access: 'read' }, schema: docs.listEvents },
       async (request, reply) => {
-        const query = readQuery(request, ['action', 'from', 'to', 'cursor', 'limit']);
+        const query = readQuery(request, PARAMETERS);
+        const asked = logQueryOf(query, request.caller.tenant);
         const page = await events.list({
-          tenant: request.caller.tenant,
+          ...asked,
           limit: limitOf(query),
-          ...given({ action: query.get('action'), cursor: query.get('cursor') }),
-          ...given({ from: timeOf(query, 'from'), to: timeOf(query, 'to') }),
+          ...given({ cursor: query.get('cursor') }),
         });
         const items = page.items.map((event) => eventJson(event));
-        return sendText(
-          reply,
-          200,
-          `{"Items":[${items.join(',')}],"Next":${JSON.stringify(page.next)}}`,
-        );
+        const counted = wantsCount(query) ? await events.count(asked) : undefined;
+        const rest = JSON.stringify({ Next: page.next, ...countJson(counted) }).slice(1);
+        return sendText(reply, 200, `{"Items":[${items.join(',')}],${rest}`);
       },
     );
     app.get(
@@ -55,7 +56,12 @@ export function eventRoutes(deps: RouteDeps): FastifyPluginCallback {
         const event = await events.get(tenant, request.params.id);
         if (event === undefined) throw new AppError('not_found', 'There is no such event.');
         const went = await deliveries.list({ tenant, eventId: event.id, limit: DELIVERIES_SHOWN });
-        return sendText(reply, 200, eventJson(event, JSON.stringify(went.items.map(deliveryJson))));
+        const missed = await events.missed(event);
+        const where = {
+          Deliveries: went.items.map(deliveryJson),
+          NotDelivered: missed.slice(0, DELIVERIES_SHOWN).map(missedJson),
+        };
+        return sendText(reply, 200, eventJson(event, where));
       },
     );
     done();
@@ -90,7 +96,7 @@ function idempotencyKeyOf(request: FastifyRequest): string | null {
 }
 
 /** Notifications are the publisher's characters. */
-function eventJson(event: EventRow, deliveries?: string): string {
+function eventJson(event: EventRow, where?: object): string {
   const members = [
     `"Id":"${event.id}"`,
     `"AcceptedAt":"${new Date(event.acceptedAt).toISOString()}"`,
@@ -98,6 +104,10 @@ function eventJson(event: EventRow, deliveries?: string): string {
     `"Actions":${JSON.stringify(event.actions)}`,
     `"Notifications":[${event.notifications.join(',')}]`,
   ];
-  if (deliveries !== undefined) members.push(`"Deliveries":${deliveries}`);
+  if (where !== undefined) members.push(JSON.stringify(where).slice(1, -1));
   return `{${members.join(',')}}`;
+}
+
+function missedJson({ registration, reason, sentence }: MissedRegistration): object {
+  return { RegistrationId: registration.id, Reason: reason, Sentence: sentence };
 }

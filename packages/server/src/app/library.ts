@@ -4,11 +4,13 @@ import type { Origin } from '../core/audit.ts';
 import { dueClock, systemClock } from '../core/clock.ts';
 import type { Registration } from '../core/registration.ts';
 import type { Egress } from '../egress/port.ts';
+import type { AcceptAnswer, AcceptRequest } from '../engine/acceptor.ts';
 import { Engine } from '../engine/engine.ts';
 import { createAudit } from '../service/audit.ts';
 import { createDeliveries } from '../service/deliveries.ts';
 import { createEvents } from '../service/events.ts';
 import { createFilters } from '../service/filters.ts';
+import { Indexer } from '../service/indexer.ts';
 import { createKeys } from '../service/keys.ts';
 import type { IdValidator, Library, Registrar } from '../service/library.ts';
 import { createRegistrations, type RegistrationsService } from '../service/registrations.ts';
@@ -45,6 +47,7 @@ export type Ground = {
 export type Parts = {
   readonly library: Library;
   readonly engine: Engine;
+  readonly indexer: Indexer;
   readonly egress: Egress;
   readonly metrics: Metrics;
   readonly telemetry: Telemetry;
@@ -85,15 +88,29 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
     await registrations.removeAll(tenant, by);
   };
   const tenants = await createTenants({ store, clock: systemClock, onRemove });
-  const events = createEvents({ store, tenants, accept: (request) => engine.accept(request) });
-  const deliveries = createDeliveries({ store, clock: dueClock, engine });
+  const indexer = openIndexer({ store, filters, telemetry });
+  const accept = (request: AcceptRequest): Promise<AcceptAnswer> => engine.accept(request);
+  const events = createEvents({ store, tenants, registrations, index: indexer, accept });
+  const deliveries = createDeliveries({ store, index: indexer, clock: dueClock, engine });
   await engine.start(tenants.list().flatMap(({ id }) => registrations.list(id)));
   const ready = (): Promise<void> => store.check();
   const audit = createAudit({ store, tenants });
   const trials = createTrials({ filters, events });
   const parts = { registrations, filters, events, deliveries, tenants, keys, audit, trials };
   const library = { ...parts, ready };
-  return { library, engine, egress, metrics, telemetry };
+  return { library, engine, indexer, egress, metrics, telemetry };
+}
+
+/** Begins with what an earlier run left. */
+function openIndexer({
+  store,
+  filters,
+  telemetry,
+}: Pick<Ground, 'store'> & Pick<Library, 'filters'> & Pick<Parts, 'telemetry'>): Indexer {
+  const onError = (error: unknown): void => telemetry.failed(error, 'indexing events');
+  const indexer = new Indexer({ store, filters, onError });
+  indexer.poke();
+  return indexer;
 }
 
 type EngineParts = Pick<Parts, 'egress' | 'telemetry'> & {

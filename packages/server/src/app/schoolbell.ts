@@ -69,7 +69,7 @@ async function assemble(
   const log = options.log ?? createLog(config.logLevel);
   let api: FastifyInstance | undefined;
   const parts = await buildLibrary({ config, hooks: options, keys, store, log, api: () => api });
-  const { library, engine, egress, telemetry } = parts;
+  const { library, engine, indexer, egress, telemetry } = parts;
   api = await openApi(config, parts);
   const listener = api;
   const housekeeping = startHousekeeping(config, store, telemetry);
@@ -77,6 +77,7 @@ async function assemble(
   const stop = once(async (reason) => {
     telemetry.stopping(reason);
     await Promise.all([listener.close(), housekeeping.stop(), stopEngine(engine)]);
+    await indexer.stop();
     await egress.close();
     await store.close();
   });

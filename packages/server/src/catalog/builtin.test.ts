@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { BUILTIN_FILTERS, WILDCARD_FILTER } from './builtin.ts';
 import type { ObjectSchema } from './schemas.ts';
-import { extractSubjects } from './subjects.ts';
+import { extractSubjects } from '../core/subjects.ts';
 
 type Schema = Partial<ObjectSchema> & {
   readonly type?: string;

@@ -4,11 +4,13 @@ import { AppError } from '../core/errors.ts';
 import type { Id } from '../core/id.ts';
 import type { RegistrationRef } from '../core/registration.ts';
 import type { DeliveryRow, Store } from '../store/port.ts';
+import { type Indexer, indexFor } from './indexer.ts';
 import { readPage } from './page.ts';
 import type { Deliveries } from './library.ts';
 
 export type DeliveriesDeps = {
-  readonly store: Pick<Store, 'deliveries' | 'delivery' | 'retry' | 'cancel'>;
+  readonly store: Pick<Store, 'deliveries' | 'countDeliveries' | 'delivery' | 'retry' | 'cancel'>;
+  readonly index: Pick<Indexer, 'caughtUp'>;
   readonly clock: Clock;
   readonly engine: {
     readonly wake: (ref: RegistrationRef) => void;
@@ -21,7 +23,14 @@ export type DeliveriesDeps = {
 export function createDeliveries(deps: DeliveriesDeps): Deliveries {
   const { store, clock, engine } = deps;
   return {
-    list: (query) => readPage(query, (asked) => store.deliveries(asked)),
+    list: async (query) => {
+      await indexFor(deps.index, query);
+      return readPage(query, (asked) => store.deliveries(asked));
+    },
+    count: async (query) => {
+      await indexFor(deps.index, query);
+      return store.countDeliveries(query);
+    },
     get: (tenant, id) => store.delivery(tenant, id),
     retry: async (tenant, id, by = SERVICE) => {
       const found = await store.delivery(tenant, id);

@@ -1,13 +1,24 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '../core/errors.ts';
 import type { Caller } from '../core/key.ts';
+import { whyMissed } from '../core/missed.ts';
 import type { AcceptAnswer, AcceptRequest, EventToAccept } from '../engine/acceptor.ts';
-import type { Store } from '../store/port.ts';
+import type { EventRow, Store } from '../store/port.ts';
+import { type Indexer, indexFor } from './indexer.ts';
 import { readPage } from './page.ts';
-import type { EventDraft, Events, PublishCall, Tenants } from './library.ts';
+import type {
+  EventDraft,
+  Events,
+  MissedRegistration,
+  PublishCall,
+  Registrations,
+  Tenants,
+} from './library.ts';
 
 export type EventsDeps = {
-  readonly store: Pick<Store, 'events' | 'event'>;
+  readonly store: Pick<Store, 'events' | 'countEvents' | 'event' | 'deliveries'>;
+  readonly registrations: Pick<Registrations, 'list'>;
+  readonly index: Pick<Indexer, 'caughtUp' | 'poke'>;
   readonly tenants: Pick<Tenants, 'list' | 'get'>;
   readonly accept: (request: AcceptRequest) => Promise<AcceptAnswer>;
 };
@@ -18,10 +29,44 @@ const ALL_TENANTS = '*';
 /** Publishing, and reading what was published. */
 export function createEvents(deps: EventsDeps): Events {
   return {
-    publish: (caller, call) => publish(deps, caller, call),
-    list: (query) => readPage(query, (asked) => deps.store.events(asked)),
+    publish: async (caller, call) => {
+      const receipts = await publish(deps, caller, call);
+      deps.index.poke();
+      return receipts;
+    },
+    list: async (query) => {
+      await indexFor(deps.index, query);
+      return readPage(query, (asked) => deps.store.events(asked));
+    },
+    count: async (query) => {
+      await indexFor(deps.index, query);
+      return deps.store.countEvents(query);
+    },
+    missed: (event) => missed(deps, event),
     get: (tenant, id) => deps.store.event(tenant, id),
   };
+}
+
+/** Deliveries read at once, of which only the registration matters. */
+const DELIVERIES_READ = 1000;
+
+async function missed(
+  { store, registrations }: EventsDeps,
+  event: EventRow,
+): Promise<readonly MissedRegistration[]> {
+  const reached = new Set<string>();
+  const query = { tenant: event.tenant, eventId: event.id, limit: DELIVERIES_READ };
+  let page = await store.deliveries(query);
+  for (;;) {
+    for (const { registrationId } of page) reached.add(registrationId);
+    const last = page.at(-1);
+    if (last === undefined || page.length < DELIVERIES_READ) break;
+    page = await store.deliveries({ ...query, before: last.id });
+  }
+  return registrations
+    .list(event.tenant)
+    .filter(({ id }) => !reached.has(id))
+    .map((registration) => ({ registration, ...whyMissed(registration, event) }));
 }
 
 /** With a call-wide key all events are one unit; otherwise each stands for itself. */

@@ -1,14 +1,14 @@
 import type { Attempt } from '../core/attempt.ts';
 import type { AuditEntry, Origin } from '../core/audit.ts';
-import type { DeliveryState } from '../core/delivery.ts';
 import type { Filter } from '../core/filter.ts';
 import type { Id } from '../core/id.ts';
 import type { ApiKey, Caller, Level } from '../core/key.ts';
+import type { Missed } from '../core/missed.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { EventDraft } from '../core/publication.ts';
 import type { Registration } from '../core/registration.ts';
 import type { Tenant } from '../core/tenant.ts';
-import type { DeliveryRow, EventRow } from '../store/port.ts';
+import type { Count, DeliveryRow, EventRow, LogQuery } from '../store/port.ts';
 import type { Trials } from './trials.ts';
 
 /** What a subscriber hands in, after its JSON has been read: everything still to be judged. */
@@ -99,9 +99,14 @@ export interface Events {
    * `{"Id":…,"Deliveries":…}`.
    */
   publish(caller: Caller, call: PublishCall): Promise<readonly string[]>;
-  list(query: EventListQuery): Promise<Page<EventRow>>;
+  list(query: LogListQuery): Promise<Page<EventRow>>;
+  count(query: LogQuery): Promise<Count>;
   get(tenant: string, id: string): Promise<EventRow | undefined>;
+  /** The registrations of the tenant that have no delivery of this event, and why. */
+  missed(event: EventRow): Promise<readonly MissedRegistration[]>;
 }
+
+export type MissedRegistration = Missed & { readonly registration: Registration };
 
 export type PublishCall = {
   readonly events: readonly EventDraft[];
@@ -112,23 +117,14 @@ export type PublishCall = {
 
 export type Page<T> = { readonly items: readonly T[]; readonly next: string | null };
 
-export type EventListQuery = {
-  readonly tenant: string;
-  readonly action?: string;
-  readonly from?: number;
-  readonly to?: number;
-  readonly cursor?: string;
-  readonly limit: number;
-};
+/** Newest first, from a cursor on. */
+export type LogListQuery = LogQuery & { readonly cursor?: string; readonly limit: number };
 
-export type DeliveryListQuery = EventListQuery & {
-  readonly registrationId?: string;
-  readonly eventId?: string;
-  readonly state?: DeliveryState;
-};
+export type DeliveryListQuery = LogListQuery & { readonly eventId?: string };
 
 export interface Deliveries {
   list(query: DeliveryListQuery): Promise<Page<DeliveryRow>>;
+  count(query: Omit<DeliveryListQuery, 'cursor' | 'limit'>): Promise<Count>;
   get(
     tenant: string,
     id: string,

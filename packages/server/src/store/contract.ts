@@ -14,6 +14,7 @@ import type {
   Settlement,
   Store,
 } from './port.ts';
+import { searchContract } from './testing/search-contract.ts';
 
 const DAY_MS = 86_400_000;
 const NOW = Date.UTC(2026, 8, 1);
@@ -28,6 +29,7 @@ const OK: Outcome = {
 export function storeContract(
   open: () => Promise<{ store: Store; done: () => Promise<void> }>,
 ): void {
+  searchContract(open);
   let store: Store;
   let done: () => Promise<void>;
   let tenantNumber = 0;
@@ -343,6 +345,7 @@ export function storeContract(
     await accept(event(tenant, [delivery('r1'), delivery('r2', { state: 'held' })]));
     const later = { id: newId(NOW + DAY_MS), actions: ['Other'] };
     await accept(event(tenant, [delivery('r1', { id: newId(NOW + DAY_MS) })], later));
+    await store.index({}, 1000);
     const count = async (query: object): Promise<number> =>
       (await store.deliveries({ tenant, limit: 10, ...query })).length;
     assert.equal(await count({ registrationId: 'r1' }), 2);

@@ -5,6 +5,7 @@ import type { Filter } from '../core/filter.ts';
 import type { Id } from '../core/id.ts';
 import type { ApiKey } from '../core/key.ts';
 import type { Registration } from '../core/registration.ts';
+import type { SubjectPaths } from '../core/subjects.ts';
 import type { Tenant } from '../core/tenant.ts';
 
 /** One delivery as matched; `leased` ones go straight to their lane and are not claimed again. */
@@ -107,16 +108,35 @@ export type DeliveryRow = {
   readonly actions: readonly string[];
   /** Which notifications of the event it carries; null for all of them. */
   readonly picks: readonly number[] | null;
+  /** What its last attempt came to; null while there was none. */
+  readonly outcome: LastOutcome | null;
 };
 
-export type DeliveryQuery = {
+export type LastOutcome = {
+  readonly class: string;
+  /** Null where no answer came. */
+  readonly status: number | null;
+  readonly sentence: string;
+};
+
+/** What is looked for in the log; everything that is given must be so. */
+export type LogQuery = {
   readonly tenant: string;
-  readonly registrationId?: Id;
-  readonly eventId?: Id;
-  readonly state?: DeliveryState;
+  /** A learner's or course's id, e-mail address or login name. */
+  readonly subject?: string;
   readonly action?: string;
+  readonly registrationId?: Id;
+  readonly state?: DeliveryState;
+  /** Of the last attempt: its class, its status, and words of its sentence in any case. */
+  readonly outcome?: string;
+  readonly status?: number;
+  readonly text?: string;
   readonly from?: number;
   readonly to?: number;
+};
+
+export type DeliveryQuery = LogQuery & {
+  readonly eventId?: Id;
   /** Only deliveries older than this id. */
   readonly before?: Id;
   readonly limit: number;
@@ -131,14 +151,23 @@ export type EventRow = {
   readonly notifications: readonly string[];
 };
 
-export type EventQuery = {
-  readonly tenant: string;
-  readonly action?: string;
-  readonly from?: number;
-  readonly to?: number;
+/** What is asked of deliveries must be so of one delivery of the event. */
+export type EventQuery = LogQuery & {
   readonly before?: Id;
   readonly limit: number;
 };
+
+/**
+ * Sentences kept of a tenant. Redirects name a place that the receiver chooses, so that one which
+ * names ever new places must not fill the store; sentences past this are kept with the attempt only.
+ */
+export const MAX_OUTCOMES = 1000;
+
+/** No more than these are counted. */
+export const COUNT_LIMIT = 10_000;
+
+/** `isExact` is false when there are more. */
+export type Count = { readonly count: number; readonly isExact: boolean };
 
 export type AuditQuery = {
   /** Left out for all tenants and the installation, for its operators. */
@@ -212,14 +241,21 @@ export interface Store {
   insertKey(key: ApiKey, note?: AuditEntry): Promise<void>;
   deleteKey(tenant: string, id: Id, note?: AuditEntry): Promise<boolean>;
 
-  /** Newest first. */
+  /**
+   * Notes what events are found by, oldest first and at most `limit` of those that were not looked
+   * over yet; how many. An event is not found by action or subject before. One call at a time.
+   */
+  index(paths: SubjectPaths, limit: number): Promise<number>;
+  /** Newest first. A delivery is as old as its id. */
   deliveries(query: DeliveryQuery): Promise<readonly DeliveryRow[]>;
+  countDeliveries(query: Omit<DeliveryQuery, 'before' | 'limit'>): Promise<Count>;
   delivery(
     tenant: string,
     id: Id,
   ): Promise<{ row: DeliveryRow; attempts: readonly Attempt[] } | undefined>;
   /** Newest first. */
   events(query: EventQuery): Promise<readonly EventRow[]>;
+  countEvents(query: LogQuery): Promise<Count>;
   event(tenant: string, id: Id): Promise<EventRow | undefined>;
 
   /** Appends an entry for a change that the store has no part in, such as a test that was sent. */

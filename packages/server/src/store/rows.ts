@@ -1,7 +1,7 @@
 import type { Attempt } from '../core/attempt.ts';
 import { DELIVERY_STATES, type DeliveryState, NOTIFICATION_SEPARATOR } from '../core/delivery.ts';
 import { idTime } from '../core/id.ts';
-import type { DeliveryRow, EventRow } from './port.ts';
+import type { DeliveryRow, EventRow, LastOutcome } from './port.ts';
 
 /** What a database gives for a row. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -51,7 +51,22 @@ export function toDeliveryRow(row: Row): DeliveryRow {
     endedAt: integerOrNull(row, 'ended_at'),
     actions: pick(parse<string[]>(row, 'actions'), row),
     picks: row['picks'] === null ? null : parse<number[]>(row, 'picks'),
+    outcome: row['class'] === null ? null : toLastOutcome(row),
   };
+}
+
+function toLastOutcome(row: Row): LastOutcome {
+  const [kind, status] = [text(row, 'class'), integerOrNull(row, 'status')];
+  return {
+    class: kind,
+    status,
+    sentence: textOrNull(row, 'sentence') ?? plainSentence(kind, status),
+  };
+}
+
+/** What is left to say where there is no room for more sentences. */
+export function plainSentence(kind: string, status: number | null): string {
+  return status === null ? kind : `The receiver answered ${status}.`;
 }
 
 export function toEventRow(row: Row): EventRow {

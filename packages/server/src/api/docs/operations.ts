@@ -1,4 +1,5 @@
 import type { FastifySchema } from 'fastify';
+import { DELIVERY_STATES } from '../../core/delivery.ts';
 import { NewFilter, NewKey, NewTenant, TenantName, TestRequest } from './schemas.ts';
 
 /** What an operation's document says: for people and generators; bodies are judged elsewhere. */
@@ -136,6 +137,8 @@ const page = (description: string): object => ({
   properties: {
     Items: { type: 'array', items: { type: 'object', additionalProperties: true } },
     Next: { type: 'string', nullable: true },
+    Count: { type: 'integer', description: 'Only where it is asked for.' },
+    CountIsExact: { type: 'boolean' },
   },
 });
 const id = { type: 'object', required: ['id'], properties: { id: { type: 'string' } } };
@@ -160,6 +163,20 @@ const period = {
   action: { type: 'string', description: 'Name of a filter.' },
   from: { type: 'string', description: 'From this time on, ISO 8601.' },
   to: { type: 'string', description: 'Before this time, ISO 8601.' },
+};
+
+const search = {
+  subject: { type: 'string', description: "A learner's or course's id, e-mail or login name." },
+  registrationId: { type: 'string' },
+  state: { type: 'string', enum: [...DELIVERY_STATES] },
+  outcome: { type: 'string', description: 'Class of the last attempt, such as tls_error.' },
+  status: { type: 'integer', description: 'What the last attempt was answered with.' },
+  text: { type: 'string', maxLength: 200, description: "Words of the last attempt's sentence." },
+  count: {
+    type: 'boolean',
+    default: false,
+    description: 'Adds Count, and CountIsExact: false when there are more than 10,000.',
+  },
 };
 
 function operation(
@@ -358,21 +375,24 @@ export const docs = {
     },
   }),
   listEvents: event('listEvents', 'List events', {
-    querystring: { type: 'object', properties: { ...period, ...paging } },
+    querystring: { type: 'object', properties: { ...search, ...period, ...paging } },
     response: { 200: page('Newest first.'), ...refusals },
   }),
   getEvent: event('getEvent', 'Read an event and where it went', {
     params: id,
-    response: { 200: object('The event with its deliveries.'), ...refusals, ...notFound },
+    response: {
+      200: object('The event with its deliveries, and where it did not go and why.'),
+      ...refusals,
+      ...notFound,
+    },
   }),
 
   listDeliveries: delivery('listDeliveries', 'List deliveries', {
     querystring: {
       type: 'object',
       properties: {
-        registrationId: { type: 'string' },
         eventId: { type: 'string' },
-        state: { type: 'string', enum: ['pending', 'delivered', 'exhausted', 'held', 'cancelled'] },
+        ...search,
         ...period,
         ...paging,
       },

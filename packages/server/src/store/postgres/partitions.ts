@@ -10,7 +10,7 @@ const LOCK_TIMEOUT = "set local lock_timeout = '2s'";
 /** Names the lock that keeps two nodes from changing partitions at once; any number that stays the same. */
 const LOCK = 836_500_002;
 
-const TABLES = ['events', 'ended_deliveries', 'attempts'] as const;
+const TABLES = ['events', 'event_keys', 'ended_deliveries', 'attempts'] as const;
 
 const EXISTING: Statement = {
   name: 'partitions',
@@ -77,6 +77,12 @@ function keepNeeded(day: number, before: number): string[] {
     `insert into events
      select e.* from events_${day} e
       where exists (select from needed n where n.tenant = e.tenant and n.event_id = e.id)`,
+    `insert into event_keys
+     select k.* from event_keys_${day} k
+      where exists (select from needed n where n.tenant = k.tenant and n.event_id = k.event_id)`,
+    `delete from unindexed_events u
+      where u.id >= '${from}' and u.id < '${to}'
+        and not exists (select from needed n where n.tenant = u.tenant and n.event_id = u.id)`,
     `insert into attempts
      select a.* from attempts_${day} a
       where exists (select from needed n where n.tenant = a.tenant and n.id = a.delivery_id)`,
@@ -141,7 +147,12 @@ with old as (
    where e.accepted_at < $1
      and not exists (select from deliveries d where d.tenant = e.tenant and d.event_id = e.id)
      and not exists (select from ended_deliveries d where d.tenant = e.tenant and d.event_id = e.id)
-   limit $2)
+   limit $2),
+keys_gone as (
+  delete from event_keys_other k
+   using old o
+   where k.tenant = o.tenant
+     and k.event_id = o.id)
 delete from events_other e
  using old o
  where e.tenant = o.tenant

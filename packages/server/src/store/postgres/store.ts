@@ -8,7 +8,10 @@ import { join, leave } from './membership.ts';
 import { migrate } from './migrate.ts';
 import { createPartitions, dropOldestDay, pruneIdempotency, pruneOther } from './partitions.ts';
 import { Leases, type Place } from './place.ts';
-import { counts, deliveries, delivery, event, events } from './read-log.ts';
+import { index } from './keys.ts';
+import { counts, delivery, event } from './read-log.ts';
+import { countDeliveries, deliveries } from './search-deliveries.ts';
+import { countEvents, events } from './search-events.ts';
 import { refuseUnsafe } from './safety.ts';
 import { accept } from './write-accept.ts';
 import { claim, recover, release } from './write-claim.ts';
@@ -134,7 +137,10 @@ function installationCalls(
 function logCalls(
   database: Database,
 ): Calls<
+  | 'index'
   | 'deliveries'
+  | 'countDeliveries'
+  | 'countEvents'
   | 'delivery'
   | 'events'
   | 'event'
@@ -146,9 +152,12 @@ function logCalls(
   | 'pruneIdempotency'
 > {
   return {
+    index: (paths, limit) => index(database, paths, limit),
     deliveries: (query) => deliveries(database, query),
+    countDeliveries: (query) => countDeliveries(database, query),
     delivery: (tenant, id) => delivery(database, tenant, id),
     events: (query) => events(database, query),
+    countEvents: (query) => countEvents(database, query),
     event: (tenant, id) => event(database, tenant, id),
     counts: () => counts(database),
 

@@ -30,7 +30,12 @@ new_events as (
   select tenant, id, accepted_at, occurred_at, actions, payload
     from unnest($9::int[], $10::text[], $11::text[], $12::bigint[], $13::bigint[], $14::text[], $15::text[])
       as e (publication, tenant, id, accepted_at, occurred_at, actions, payload)
-   where publication not in (select publication from refused)),
+   where publication not in (select publication from refused)
+  returning tenant, id),
+to_index as (
+  insert into unindexed_events (tenant, id)
+  select tenant, id
+    from new_events),
 new_deliveries as (
   insert into deliveries (tenant, id, event_id, registration_id, shard, state, leased, due_at, picks)
   select tenant, id, event_id, registration_id, shard, state,

@@ -44,8 +44,9 @@ gone as (
      and d.state = $2
   returning d.*)
 insert into ended_deliveries
-       (tenant, id, event_id, registration_id, picks, attempts, state, ended_at, reason)
-select tenant, id, event_id, registration_id, picks, attempts, 4, $7::bigint, $8::text
+       (tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, state,
+        ended_at, reason)
+select tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, 4, $7::bigint, $8::text
   from gone
 returning id`,
 };
@@ -78,8 +79,9 @@ with gone as (
      and id = $2
   returning *)
 insert into deliveries
-       (tenant, id, event_id, registration_id, shard, state, attempts, due_at, picks)
-select tenant, id, event_id, registration_id, $4, 0, attempts, $3, picks
+       (tenant, id, event_id, registration_id, shard, state, attempts, due_at, picks, class,
+        status, outcome_id)
+select tenant, id, event_id, registration_id, $4, 0, attempts, $3, picks, class, status, outcome_id
   from gone
 returning id`,
 };
@@ -93,8 +95,9 @@ with gone as (
      and id = $2
   returning *)
 insert into ended_deliveries
-       (tenant, id, event_id, registration_id, picks, attempts, state, ended_at, reason)
-select tenant, id, event_id, registration_id, picks, attempts, 4, $3, 'cancelled by hand'
+       (tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, state,
+        ended_at, reason)
+select tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, 4, $3, 'cancelled by hand'
   from gone
 returning id`,
 };

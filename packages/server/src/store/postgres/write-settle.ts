@@ -1,14 +1,17 @@
 import type { Settlement } from '../port.ts';
 import { stateCode, text } from '../rows.ts';
 import type { Statement } from './database.ts';
+import { noteOutcomes, outcomeColumns } from './outcomes.ts';
 import { FENCE, type Place } from './place.ts';
 
 const GIVEN = `
 given as (
   select g.*
     from unnest($2::text[], $3::text[], $4::int[], $5::bigint[], $6::int[], $7::text[],
-                $8::smallint[], $9::int[], $10::bigint[], $11::bigint[], $12::text[])
-      as g (tenant, id, number, started_at, duration_ms, record, state, step, due_at, ended_at, reason)
+                $8::smallint[], $9::int[], $10::bigint[], $11::bigint[], $12::text[],
+                $13::text[], $14::int[], $15::bigint[])
+      as g (tenant, id, number, started_at, duration_ms, record, state, step, due_at, ended_at, reason,
+            class, status, outcome_id)
    cross join fence)`;
 
 /** What goes on waiting stays where it is, what ended moves; both with the attempt that did it. */
@@ -24,7 +27,10 @@ waiting as (
          attempts = greatest(d.attempts, g.number),
          step = coalesce(g.step, d.step),
          due_at = g.due_at,
-         reason = g.reason
+         reason = g.reason,
+         class = g.class,
+         status = g.status,
+         outcome_id = g.outcome_id
     from given g
    where g.state in (0, 3)
      and d.tenant = g.tenant
@@ -39,11 +45,14 @@ ended as (
      and d.id = g.id
      and (d.state = 0 or g.state = 1)
   returning d.tenant, d.id, d.event_id, d.registration_id, d.picks,
-            greatest(d.attempts, g.number) as attempts, g.state, g.ended_at, g.reason),
+            greatest(d.attempts, g.number) as attempts, g.state, g.ended_at, g.reason,
+            g.class, g.status, g.outcome_id),
 moved as (
   insert into ended_deliveries
-         (tenant, id, event_id, registration_id, picks, attempts, state, ended_at, reason)
-  select tenant, id, event_id, registration_id, picks, attempts, state, ended_at, reason
+         (tenant, id, event_id, registration_id, picks, attempts, state, ended_at, reason, class,
+          status, outcome_id)
+  select tenant, id, event_id, registration_id, picks, attempts, state, ended_at, reason, class,
+         status, outcome_id
     from ended),
 settled as materialized (
   select tenant, id from waiting
@@ -72,14 +81,20 @@ ended as (
      set state = case when g.state = 1 then 1 else e.state end,
          attempts = greatest(e.attempts, g.number),
          ended_at = case when g.state = 1 and e.state <> 1 then g.ended_at else e.ended_at end,
-         reason = case when g.state = 1 then g.reason else e.reason end
+         reason = case when g.state = 1 then g.reason else e.reason end,
+         class = g.class,
+         status = g.status,
+         outcome_id = g.outcome_id
     from given g
    where e.tenant = g.tenant
      and e.id = g.id
   returning e.tenant, e.id, e.state, e.ended_at),
 waiting as (
   update deliveries d
-     set attempts = greatest(d.attempts, g.number)
+     set attempts = greatest(d.attempts, g.number),
+         class = g.class,
+         status = g.status,
+         outcome_id = g.outcome_id
     from given g
    where d.tenant = g.tenant
      and d.id = g.id
@@ -110,6 +125,7 @@ export async function settle(
   place: Place,
   batch: readonly Settlement[],
 ): Promise<readonly boolean[]> {
+  await noteOutcomes(place.database, batch);
   const moved = new Set<Settlement>();
   for (const part of withoutRepeats(batch)) {
     for (const settlement of await settlePart(place, part)) moved.add(settlement);
@@ -165,6 +181,7 @@ function columnsOf(part: readonly Settlement[]): unknown[][] {
     next.map((each) => (each.state === 'pending' ? each.dueAt : null)),
     part.map((each) => endOf(each)),
     next.map((each) => (each.state === 'pending' ? null : each.reason)),
+    ...outcomeColumns(part),
   ];
 }
 

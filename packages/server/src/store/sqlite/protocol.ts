@@ -17,8 +17,11 @@ export type Answer =
 /** `sqliteCode`: SQLite's primary result code where it was SQLite that failed. */
 export type WorkerError = { readonly message: string; readonly sqliteCode: number | null };
 
-/** Part of a look-up: what was found so far, and the id below which to go on; null at the end. */
-export type Slice<Row> = { readonly rows: readonly Row[]; readonly next: string | null };
+/** Part of a look-up: what was found so far, and where to go on; null at the end. */
+export type Slice<Row> = { readonly rows: readonly Row[]; readonly next: Next | null };
+
+/** Below which id to go on, and in which source of ids. */
+export type Next = { readonly before: string; readonly source: string };
 
 /** The functions a worker offers, by name. */
 export type Methods = Readonly<Record<string, (...args: never[]) => unknown>>;
@@ -26,4 +29,5 @@ export type Methods = Readonly<Record<string, (...args: never[]) => unknown>>;
 /** Widths of the flat rows. */
 export const EVENT_WIDTH = 7;
 export const DELIVERY_WIDTH = 6;
-export const SETTLEMENT_WIDTH = 11;
+export const SETTLEMENT_WIDTH = 14;
+export const INDEXED_WIDTH = 4;

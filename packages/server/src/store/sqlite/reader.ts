@@ -1,6 +1,7 @@
 import { workerData } from 'node:worker_threads';
 import { openForReading } from './open.ts';
 import { auditReads } from './read-audit.ts';
+import { keyReads } from './keys.ts';
 import { logReads } from './read-log.ts';
 import { serveReads } from './worker.ts';
 
@@ -8,4 +9,4 @@ import { serveReads } from './worker.ts';
 const { path } = workerData as { path: string };
 const database = openForReading(path);
 
-serveReads(database, { ...logReads(database), ...auditReads(database) });
+serveReads(database, { ...logReads(database), ...keyReads(database), ...auditReads(database) });

@@ -1,17 +1,23 @@
 import { extname } from 'node:path';
-import type {
-  Acceptance,
-  DeliveryQuery,
-  EventQuery,
-  LaneRoom,
-  Move,
-  Publication,
-  Settlement,
-  Store,
+import {
+  type Acceptance,
+  type Count,
+  COUNT_LIMIT,
+  type DeliveryQuery,
+  type EventQuery,
+  type LaneRoom,
+  type LogQuery,
+  type Move,
+  type Publication,
+  type Settlement,
+  type Store,
 } from '../port.ts';
 import type { AuditEntry } from '../../core/audit.ts';
+import { explain } from '../../core/explain.ts';
+import type { Id } from '../../core/id.ts';
+import type { SubjectPaths } from '../../core/subjects.ts';
 import { Channel } from './channel.ts';
-import type { Flat, Slice, Value } from './protocol.ts';
+import { type Flat, INDEXED_WIDTH, type Slice, type Value } from './protocol.ts';
 import { stateCode } from '../rows.ts';
 import type { FlatPublication } from './write-accept.ts';
 
@@ -64,9 +70,12 @@ function createStore(writer: Channel, reader: Channel): Store {
     audit: (query) => reader.call('audit', query),
     pruneAudit: (before, limit) => writer.call('pruneAudit', before, limit),
 
+    index: (paths: SubjectPaths, limit: number) => index({ reader, writer }, paths, limit),
     deliveries: (query: DeliveryQuery) => search(reader, 'deliveries', query),
+    countDeliveries: (query) => count(reader, 'deliveries', query),
     delivery: (tenant, id) => reader.call('delivery', tenant, id),
     events: (query: EventQuery) => search(reader, 'events', query),
+    countEvents: (query) => count(reader, 'events', query),
     event: (tenant, id) => reader.call('event', tenant, id),
     counts: () => reader.call('counts'),
 
@@ -109,21 +118,41 @@ function noted<T>(
     : writer.call<T>('noted', note, method, ...args);
 }
 
+/** The reader looks payloads over and the writer notes what it found, so that no commit waits for it. */
+async function index(
+  { reader, writer }: { readonly reader: Channel; readonly writer: Channel },
+  paths: SubjectPaths,
+  limit: number,
+): Promise<number> {
+  const found = await reader.call<Flat>('keysOfNext', paths, limit);
+  if (found.length > 0) await writer.call('noteKeys', found);
+  return found.length / INDEXED_WIDTH;
+}
+
+type LogMethod = 'deliveries' | 'events';
+
 /** Reads slice after slice, so that others' look-ups get their turns between, until enough is found. */
 async function search<Row>(
   reader: Channel,
-  method: 'deliveries' | 'events',
+  method: LogMethod,
   query: DeliveryQuery | EventQuery,
 ): Promise<readonly Row[]> {
   const found: Row[] = [];
   let slice = await reader.call<Slice<Row>>(method, query);
   found.push(...slice.rows);
   while (slice.next !== null && found.length < query.limit) {
-    const rest = { ...query, before: slice.next, limit: query.limit - found.length };
+    const rest = { ...query, ...slice.next, limit: query.limit - found.length };
     slice = await reader.call<Slice<Row>>(method, rest);
     found.push(...slice.rows);
   }
   return found;
+}
+
+/** Counts slice after slice. */
+async function count(reader: Channel, method: LogMethod, query: LogQuery): Promise<Count> {
+  const asked = { ...query, limit: COUNT_LIMIT + 1, idsOnly: true };
+  const found = await search<Id>(reader, method, asked);
+  return { count: Math.min(found.length, COUNT_LIMIT), isExact: found.length <= COUNT_LIMIT };
 }
 
 function flattenPublication({ events, idempotency }: Publication): FlatPublication {
@@ -165,6 +194,8 @@ function flattenSettlements(batch: readonly Settlement[]): Flat {
       const ended = next.state === 'held' ? null : startedAt + durationMs;
       rows.push(stateCode(next.state), null, null, ended, next.reason);
     }
+    const { class: kind, sentence } = explain(outcome);
+    rows.push(kind, outcome.kind === 'response' ? outcome.status : null, sentence);
   }
   return rows;
 }

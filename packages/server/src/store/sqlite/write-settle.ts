@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { outcomeNumbers } from './outcomes.ts';
 import { type Flat, type Methods, SETTLEMENT_WIDTH } from './protocol.ts';
 
 const INSERT_ATTEMPT = `
@@ -14,15 +15,16 @@ update deliveries
        step = coalesce(?3, step),
        due_at = ?4,
        ended_at = ?5,
-       reason = ?6
- where tenant = ?7
-   and id = ?8
+       reason = ?6,
+       outcome = ?7
+ where tenant = ?8
+   and id = ?9
    and (state = 0 or (?1 = 1 and state <> 1))`;
 
 /** Finds nothing when the delivery was removed meanwhile: its attempt is not kept then. */
 const COUNT_ATTEMPT = `
 update deliveries
-   set attempts = max(attempts, ?)
+   set attempts = max(attempts, ?), outcome = ?
  where tenant = ?
    and id = ?`;
 
@@ -31,10 +33,12 @@ export function settleWrites(database: DatabaseSync): Methods {
   const insertAttempt = database.prepare(INSERT_ATTEMPT);
   const updateDelivery = database.prepare(UPDATE_DELIVERY);
   const countAttempt = database.prepare(COUNT_ATTEMPT);
+  const numbersOfOutcomes = outcomeNumbers(database);
 
-  /** tenant, id, number, started at, duration, record, state, step, due at, ended at, reason. */
+  /** tenant, id, number, started at, duration, record, state, step, due at, ended at, reason, class, status, sentence. */
   function settle(rows: Flat): boolean[] {
     const written: boolean[] = [];
+    const outcomeOf = numbersOfOutcomes();
     for (let at = 0; at < rows.length; at += SETTLEMENT_WIDTH) {
       const [
         tenant = null,
@@ -48,9 +52,11 @@ export function settleWrites(database: DatabaseSync): Methods {
         at + 6,
         at + 11,
       );
-      const update = updateDelivery.run(state, number, step, due, ended, reason, tenant, id);
+      const outcome = outcomeOf(tenant, rows.slice(at + 11, at + 14));
+      const moves = [state, number, step, due, ended, reason, outcome, tenant, id];
+      const update = updateDelivery.run(...moves);
       const moved = update.changes === 1;
-      const known = moved || countAttempt.run(number, tenant, id).changes === 1;
+      const known = moved || countAttempt.run(number, outcome, tenant, id).changes === 1;
       if (known) insertAttempt.run(id, number, started, duration, record);
       written.push(moved);
     }

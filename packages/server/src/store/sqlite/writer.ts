@@ -5,6 +5,7 @@ import type { Methods } from './protocol.ts';
 import { acceptWrites } from './write-accept.ts';
 import { auditWrites } from './write-audit.ts';
 import { deliveryWrites } from './write-deliveries.ts';
+import { keyWrites } from './keys.ts';
 import { installationWrites } from './write-installation.ts';
 import { removals } from './write-removal.ts';
 import { settleWrites } from './write-settle.ts';
@@ -22,6 +23,7 @@ const methods: Methods = {
   ...deliveryWrites(database),
   ...installationWrites(database),
   ...removals(database),
+  ...keyWrites(database),
   ready: () => lock.isOpen,
 };
 serveWrites(database, { ...methods, ...auditWrites(database, methods) });

@@ -88,6 +88,34 @@ create table events (
 ) partition by range (id);
 create table events_other partition of events default;
 
+-- What events are found by: 'action <filter>', 'learner <value>', 'course <value>'.
+-- picks: which notifications have the key; null for all of them.
+create table event_keys (
+  tenant   text collate "C" not null,
+  key      text collate "C" not null,
+  event_id text collate "C" not null,
+  picks    text,
+  primary key (tenant, key, event_id)
+) partition by range (event_id);
+create table event_keys_other partition of event_keys default;
+
+-- Events whose keys are not noted yet.
+create table unindexed_events (
+  tenant text collate "C" not null,
+  id     text collate "C" not null,
+  primary key (tenant, id)
+);
+
+-- What attempts came to, each once a tenant, as people search it; its id is a hash of the rest.
+create table outcomes (
+  tenant   text collate "C" not null,
+  id       bigint not null,
+  class    text collate "C" not null,
+  status   integer,
+  sentence text not null,
+  primary key (tenant, id)
+);
+
 -- Deliveries that wait. state: 0 pending, 3 held. leased: 0, or the number of the batch that put
 -- it into a node's memory.
 create table deliveries (
@@ -103,6 +131,9 @@ create table deliveries (
   due_at          bigint,
   reason          text,
   picks           text,
+  class           text collate "C",
+  status          integer,
+  outcome_id      bigint,
   primary key (tenant, id),
   check ((state = 0) = (due_at is not null)),
   check (leased = 0 or state = 0)
@@ -114,6 +145,7 @@ create table deliveries (
 );
 create index deliveries_by_registration on deliveries (tenant, registration_id, id);
 create index deliveries_by_event on deliveries (tenant, event_id);
+create index deliveries_by_class on deliveries (tenant, class, id) where class is not null;
 create index deliveries_pending on deliveries (shard, tenant, registration_id, leased, due_at, id) where state = 0;
 create index deliveries_held on deliveries (shard, tenant, registration_id, id) where state = 3;
 
@@ -128,8 +160,13 @@ create table ended_deliveries (
   ended_at        bigint not null,
   reason          text,
   picks           text,
+  class           text collate "C",
+  status          integer,
+  outcome_id      bigint,
   primary key (tenant, id)
 ) partition by range (id);
+create index ended_by_class on ended_deliveries (tenant, class, id) where state <> 1;
+create index ended_by_state on ended_deliveries (tenant, state, id) where state <> 1;
 create index ended_by_registration on ended_deliveries (tenant, registration_id, id);
 create index ended_by_event on ended_deliveries (tenant, event_id);
 create table ended_deliveries_other partition of ended_deliveries default;

@@ -55,6 +55,48 @@ create table events (
 );
 create unique index events_by_id on events (tenant, id);
 
+-- What events are found by: 'action <filter>', 'learner <value>', 'course <value>'.
+create table keys (
+  id     integer primary key,
+  tenant text not null,
+  key    text not null,
+  unique (tenant, key)
+);
+
+-- event_id: its 16 bytes. picks: which notifications have the key; null for all of them.
+create table key_events (
+  key_id   integer not null,
+  event_id blob not null,
+  picks    text,
+  primary key (key_id, event_id)
+) without rowid;
+
+-- The keys of each event, for taking them back; the last one says how far the index has come.
+create table indexed_events (
+  seq     integer primary key,
+  key_ids text not null
+);
+create trigger events_leave_their_keys after delete on events
+begin
+  delete from key_events
+   where event_id = unhex(old.id)
+     and key_id in (select value from indexed_events, json_each(key_ids) where seq = old.seq);
+  delete from keys
+   where id in (select value from indexed_events, json_each(key_ids) where seq = old.seq)
+     and not exists (select 1 from key_events where key_id = keys.id);
+  delete from indexed_events where seq = old.seq;
+end;
+
+-- What attempts came to, each once a tenant, as people search it: a class, a status, a sentence.
+create table outcomes (
+  id       integer primary key,
+  tenant   text not null,
+  class    text not null,
+  status   integer,
+  sentence text not null,
+  unique (tenant, class, sentence)
+);
+
 -- state: 0 pending, 1 delivered, 2 exhausted, 3 held, 4 cancelled.
 create table deliveries (
   tenant          text not null,
@@ -69,6 +111,7 @@ create table deliveries (
   ended_at        integer,
   reason          text,
   picks           text,
+  outcome         integer,
   primary key (tenant, id),
   check ((state = 0) = (due_at is not null)),
   check ((state <> 0 and state <> 3) = (ended_at is not null)),
@@ -79,6 +122,9 @@ create index deliveries_by_event on deliveries (tenant, event_id);
 -- What is claimed, what an earlier run had leased, and which registrations have work.
 create index deliveries_pending on deliveries (tenant, registration_id, leased, due_at) where state = 0;
 create index deliveries_held on deliveries (tenant, registration_id, id) where state = 3;
+-- Look-ups of what did not arrive at once: what is delivered by the first attempt costs nothing here.
+create index deliveries_by_outcome on deliveries (outcome, id) where outcome is not null and state <> 1;
+create index deliveries_by_state on deliveries (tenant, state, id) where state in (2, 3, 4);
 
 -- record: JSON of the outcome and the request's headers.
 create table attempts (

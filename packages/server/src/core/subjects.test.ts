@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { extractSubjects, MAX_SUBJECTS } from './subjects.ts';
+import { eventKeys, extractSubjects, MAX_SUBJECTS, subjectKey } from './subjects.ts';
 
 const subjects = [
   { kind: 'learner', path: 'Users[].Id' },
@@ -53,4 +53,30 @@ test('reaches only members that the notification itself has', () => {
 test('takes no more than the limit from one notification', () => {
   const Users = Array.from({ length: 5000 }, (_, n) => ({ Id: `${n}` }));
   assert.equal(extractSubjects({ subjects }, { Users }).length, MAX_SUBJECTS);
+});
+
+test('addresses and login names are the same in any case, ids are not', () => {
+  const key = (value: string): string => subjectKey({ kind: 'learner', value });
+  assert.equal(key('Ana@School.Example'), key('ana@school.example'));
+  assert.equal(key('NORTH\\ana'), key('north\\Ana'));
+  assert.notEqual(key('aB3'), key('Ab3'));
+  assert.notEqual(key('17'), subjectKey({ kind: 'course', value: '17' }));
+});
+
+test('an event is found by the actions and subjects of its notifications, and by which of them', () => {
+  const paths = { enrolled: subjects };
+  const texts = [
+    '{"Action":"Enrolled","Course":{"Id":"c"},"Users":[{"Id":"1"}]}',
+    '{"Action":"ENROLLED","Course":{"Id":"c"},"Users":[{"Id":"2"},{"Id":"1"}]}',
+    '{"Action":"Other","Users":[{"Id":"3"}]}',
+  ];
+  assert.deepEqual(eventKeys(paths, ['Enrolled', 'ENROLLED', 'Other'], texts), [
+    ['action enrolled', [0, 1]],
+    ['learner 1', [0, 1]],
+    ['course c', [0, 1]],
+    ['learner 2', [1]],
+    ['action other', [2]],
+  ]);
+  assert.deepEqual(eventKeys(paths, ['Enrolled'], texts.slice(0, 1)).at(-1), ['course c', null]);
+  assert.deepEqual(eventKeys({}, ['constructor'], ['{}']), [['action constructor', null]]);
 });

@@ -1,4 +1,4 @@
-import type { Filter, SubjectPath } from '../core/filter.ts';
+import type { Filter, SubjectPath } from './filter.ts';
 
 /** A learner or course that a notification is about. */
 export type Subject = { readonly kind: SubjectPath['kind']; readonly value: string };
@@ -51,4 +51,51 @@ function subjectText(value: unknown): string | undefined {
   const text = Number.isSafeInteger(value) ? String(value) : value;
   if (typeof text !== 'string' || text === '' || text.length > MAX_SUBJECT_LENGTH) return undefined;
   return text;
+}
+
+/**
+ * What a subject is found by: its kind and its value. E-mail addresses and login names (which hold
+ * `@` or a backslash) are the same in any case; ids are not.
+ */
+export function subjectKey({ kind, value }: Subject): string {
+  return `${kind} ${/[@\\]/.test(value) ? value.normalize('NFC').toLowerCase() : value}`;
+}
+
+/** What the notifications of an action are found by. */
+export function actionKey(action: string): string {
+  return `action ${action.toLowerCase()}`;
+}
+
+/** The subject paths of the filters that have any, by their names in lower case. */
+export type SubjectPaths = Readonly<Record<string, readonly SubjectPath[]>>;
+
+/** A key by which an event is found, and which of its notifications have it; null for all of them. */
+export type EventKey = readonly [key: string, picks: readonly number[] | null];
+
+/**
+ * Everything an event is found by: the actions and subjects of its notifications, each key once. A
+ * notification that no filter describes is found by its action only.
+ */
+export function eventKeys(
+  paths: SubjectPaths,
+  actions: readonly string[],
+  notifications: readonly string[],
+): readonly EventKey[] {
+  const found = new Map<string, number[]>();
+  for (const [index, action] of actions.entries()) {
+    for (const key of keysOf(paths, action, notifications[index] ?? '')) {
+      const picks = found.get(key);
+      if (picks === undefined) found.set(key, [index]);
+      else picks.push(index);
+    }
+  }
+  return [...found].map(([key, picks]) => [key, picks.length === actions.length ? null : picks]);
+}
+
+function keysOf(paths: SubjectPaths, action: string, notification: string): ReadonlySet<string> {
+  const name = action.toLowerCase();
+  const subjects = Object.hasOwn(paths, name) ? (paths[name] ?? []) : [];
+  const found =
+    subjects.length === 0 ? [] : extractSubjects({ subjects }, JSON.parse(notification));
+  return new Set([actionKey(action), ...found.map(subjectKey)]);
 }

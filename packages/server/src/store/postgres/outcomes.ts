@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { explain } from '../../core/explain.ts';
+import { MAX_OUTCOMES, type Settlement } from '../port.ts';
+import type { Database, Statement } from './database.ts';
+
+/** Those that are new, as far as a tenant has room for more. */
+const NOTE: Statement = {
+  name: 'note outcomes',
+  text: `
+with given as (
+  select distinct on (tenant, id) *
+    from unnest($1::text[], $2::bigint[], $3::text[], $4::int[], $5::text[])
+      as g (tenant, id, class, status, sentence)
+   order by tenant, id),
+fresh as (
+  select g.*, row_number() over (partition by g.tenant order by g.id) as number
+    from given g
+   where not exists (select from outcomes o where o.tenant = g.tenant and o.id = g.id))
+insert into outcomes (tenant, id, class, status, sentence)
+select tenant, id, class, status, sentence
+  from fresh f
+ where number + (select count(*) from outcomes o where o.tenant = f.tenant) <= $6
+ order by tenant, id
+    on conflict do nothing`,
+};
+
+type Told = {
+  readonly tenant: string;
+  readonly id: string;
+  readonly class: string;
+  readonly status: number | null;
+  readonly sentence: string;
+};
+
+/** What this process has noted already, most of what comes; bounded by starting anew. */
+const MAX_KNOWN = 10_000;
+const known = new WeakMap<Database, Set<string>>();
+
+/** Writes the sentences of attempts down before the deliveries that name them. */
+export async function noteOutcomes(
+  database: Database,
+  batch: readonly Settlement[],
+): Promise<void> {
+  const noted = known.get(database) ?? new Set<string>();
+  known.set(database, noted);
+  const fresh = batch.map(tell).filter((told) => !noted.has(keyOf(told)));
+  if (fresh.length === 0) return;
+  await database.query(NOTE, [
+    fresh.map(({ tenant }) => tenant),
+    fresh.map(({ id }) => id),
+    fresh.map((told) => told.class),
+    fresh.map(({ status }) => status),
+    fresh.map(({ sentence }) => sentence),
+    MAX_OUTCOMES,
+  ]);
+  if (noted.size + fresh.length > MAX_KNOWN) noted.clear();
+  for (const told of fresh) noted.add(keyOf(told));
+}
+
+/** Class, status and id. */
+export function outcomeColumns(part: readonly Settlement[]): unknown[][] {
+  const told = part.map(tell);
+  return [
+    told.map((each) => each.class),
+    told.map(({ status }) => status),
+    told.map(({ id }) => id),
+  ];
+}
+
+function keyOf({ tenant, id }: Told): string {
+  return `${tenant}/${id}`;
+}
+
+function tell({ tenant, attempt: { outcome } }: Settlement): Told {
+  const { class: kind, sentence } = explain(outcome);
+  const status = outcome.kind === 'response' ? outcome.status : null;
+  const stored = sentence.replaceAll('\u0000', '\ufffd');
+  const hash = createHash('sha256').update(`${kind} ${status} ${stored}`).digest();
+  return { tenant, id: String(hash.readBigInt64BE()), class: kind, status, sentence: stored };
+}

@@ -1,0 +1,79 @@
+import type { Id } from '../../core/id.ts';
+import { type Row, text } from '../rows.ts';
+import type { Conditions } from './conditions.ts';
+import type { Database } from './database.ts';
+
+/** A place where rows lie in the order of their ids. */
+export type Source = {
+  readonly from: string;
+  /** Narrows to what lies below, and not below `floor`. */
+  readonly range: (bounds: { readonly before?: Id; readonly floor?: Id }) => Conditions;
+  readonly order: string;
+};
+
+export type Asked = {
+  readonly columns: string;
+  readonly joined: string;
+  /** The column that pages go by. */
+  readonly id: string;
+  /** What must be looked at in each row; null when the source gives nothing else. */
+  readonly addFilter: ((conditions: Conditions) => void) | null;
+};
+
+/** Rows found, and the id below which to go on; null at the end. */
+export type Slice = { readonly rows: readonly Row[]; readonly next: Id | null };
+
+/** Rows looked through in one statement; a look-up that finds little goes on slice by slice. */
+const SLICE_ROWS = 20_000;
+/** Sources are told apart up to here. */
+const SMALL = 1000;
+
+/** The smallest of the sources when it is small, else the first: they come the most telling first. */
+export async function choose(
+  database: Database,
+  sources: readonly [Source, ...Source[]],
+  before: { readonly before?: Id },
+): Promise<Source> {
+  const [first] = sources;
+  if (sources.length === 1) return first;
+  const sizes = await Promise.all(
+    sources.map(async ({ from, range }) => {
+      const conditions = range(before);
+      return (await conditions.read(database, `\nselect 1${from}${conditions.where}`, SMALL))
+        .length;
+    }),
+  );
+  const least = Math.min(...sizes);
+  return (least < SMALL ? sources[sizes.indexOf(least)] : undefined) ?? first;
+}
+
+/** The newest rows of one slice of the source. */
+export async function readSlice(
+  database: Database,
+  { columns, joined, id, addFilter }: Asked,
+  source: Source,
+  { before, limit }: { readonly before?: Id; readonly limit: number },
+): Promise<Slice> {
+  const below = before === undefined ? {} : { before };
+  const floor = addFilter === null ? null : await floorOf(database, { source, id }, below);
+  const conditions = source.range(floor === null ? below : { ...below, floor });
+  addFilter?.(conditions);
+  const sql = `${columns}${source.from}${joined}${conditions.where}\n order by ${source.order}`;
+  const rows = await conditions.read(database, sql, limit);
+  const last = rows.at(-1);
+  return rows.length === limit && last !== undefined
+    ? { rows, next: text(last, 'id') }
+    : { rows, next: floor };
+}
+
+/** The last id of the slice; null when the source holds no more than that. */
+async function floorOf(
+  database: Database,
+  { source, id }: { readonly source: Source; readonly id: string },
+  below: { readonly before?: Id },
+): Promise<Id | null> {
+  const conditions = source.range(below);
+  const sql = `\nselect ${id} as id${source.from}${conditions.where}\n order by ${source.order}\n offset ${SLICE_ROWS - 1}`;
+  const [row] = await conditions.read(database, sql, 1);
+  return row === undefined ? null : text(row, 'id');
+}

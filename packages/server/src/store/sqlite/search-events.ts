@@ -1,0 +1,98 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Id } from '../../core/id.ts';
+import type { EventQuery, EventRow } from '../port.ts';
+import { type Condition, values, where } from './conditions.ts';
+import type { Slice } from './protocol.ts';
+import { text, toEventRow } from '../rows.ts';
+import { candidatesOf, chooseSource, type SliceQuery, type Source } from './search.ts';
+import { sliceOfDeliveries } from './search-deliveries.ts';
+import { eventHasKey, keyStreams, type Terms, termsOf } from './search-parts.ts';
+
+export const EVENT_COLUMNS = `
+select e.tenant, e.id, e.accepted_at, e.occurred_at, e.actions, e.payload`;
+
+const CANDIDATES = `
+  from json_each(?) c
+ cross join events e
+    on e.tenant = ?
+   and e.id = c.value`;
+
+type Found = EventRow | Id;
+
+/** The newest events that a look-up means, looking through one slice of a source at most. */
+export function searchEvents(database: DatabaseSync, query: SliceQuery & EventQuery): Slice<Found> {
+  return isOfDeliveries(query) ? eventsOfDeliveries(database, query) : ownEvents(database, query);
+}
+
+/** True when something is asked that deliveries answer. */
+function isOfDeliveries({
+  registrationId,
+  state,
+  outcome,
+  status,
+  text: words,
+}: EventQuery): boolean {
+  return [registrationId, state, outcome, status, words].some((each) => each !== undefined);
+}
+
+function ownEvents(database: DatabaseSync, query: SliceQuery & EventQuery): Slice<Found> {
+  const terms = termsOf(database, query);
+  if (terms === undefined) return { rows: [], next: null };
+  const choice = chooseSource(database, eventSources(query, terms), query);
+  const filter = keyFilter(terms, choice.source);
+  const rows = filter.length === 0 ? query.limit : choice.rows;
+  const { ids, floor } = candidatesOf(database, choice.source, query, rows);
+  const found = readEvents(database, { ...query, ids, filter });
+  return { rows: found, next: floor === null ? null : { before: floor, source: choice.next } };
+}
+
+function eventSources({ tenant }: EventQuery, { subject, action }: Terms): Source[] {
+  const sources: Source[] = [];
+  if (subject !== undefined)
+    sources.push({ name: 'subject', streams: keyStreams(subject), covers: ['subject'] });
+  if (action !== undefined)
+    sources.push({ name: 'action', streams: keyStreams(action), covers: ['action'] });
+  if (sources.length > 0) return sources;
+  const all = {
+    select: '\nselect e.id\n  from events e indexed by events_by_id',
+    joined: [],
+    range: [['e.tenant = ?', tenant] as const],
+    bounded: [{ id: 'e.id', asId: '?', slackMs: 0 } as const],
+    order: 'e.id desc',
+  };
+  return [{ name: 'tenant', streams: [all], covers: [] }];
+}
+
+function keyFilter({ subject, action }: Terms, { covers }: Source): Condition[] {
+  const filter: Condition[] = [];
+  if (subject !== undefined && !covers.includes('subject')) filter.push(eventHasKey(subject));
+  if (action !== undefined && !covers.includes('action')) filter.push(eventHasKey(action));
+  return filter;
+}
+
+type Asked = SliceQuery &
+  EventQuery & { readonly ids: readonly Id[]; readonly filter: readonly Condition[] };
+
+function readEvents(database: DatabaseSync, { ids, filter, ...query }: Asked): Found[] {
+  const columns = query.idsOnly === true ? '\nselect e.id' : EVENT_COLUMNS;
+  const sql = `${columns}${CANDIDATES}${where(filter)}\n limit ?`;
+  const rows = database
+    .prepare(sql)
+    .all(JSON.stringify(ids), query.tenant, ...values(filter), query.limit);
+  return rows.map((row) => (query.idsOnly === true ? text(row, 'id') : toEventRow(row)));
+}
+
+/**
+ * Deliveries are younger than their event and older than the next one, so that the order of the
+ * ones is that of the others. The next slice goes on below the last event that was found.
+ */
+function eventsOfDeliveries(database: DatabaseSync, query: SliceQuery & EventQuery): Slice<Found> {
+  const columns = { columns: '\nselect d.event_id', joined: '' };
+  const slice = sliceOfDeliveries(database, query, columns);
+  const ids = [...new Set(slice.rows.map((row) => text(row, 'event_id')))];
+  const rows = readEvents(database, { ...query, ids, filter: [] });
+  const last = ids.at(-1);
+  const { next } = slice;
+  const goesOn = next !== null && last !== undefined && last < next.before;
+  return { rows, next: goesOn ? { ...next, before: last } : next };
+}
