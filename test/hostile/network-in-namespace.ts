@@ -14,6 +14,8 @@ import { answersOf, type Entry, readCorpus } from './ssrf-corpus.ts';
 
 const FILTER = fileURLToPath(new URL('../../deploy/egress.nft', import.meta.url));
 
+const AT_ONCE = 16;
+
 const corpus = readCorpus();
 const certificates = makeCertificates(namesOf(corpus));
 const canaries = await openCanaries(corpus, certificates.good);
@@ -36,7 +38,11 @@ async function send(entry: Entry): Promise<void> {
 async function reachedWith(isFiltered: boolean): Promise<readonly string[]> {
   if (isFiltered) execFileSync('nft', ['-D', `user=${process.getuid?.() ?? 0}`, '-f', FILTER]);
   canaries.take();
-  await Promise.all(corpus.map(send));
+  const left = [...corpus];
+  const sendEach = async (): Promise<void> => {
+    for (let entry = left.pop(); entry !== undefined; entry = left.pop()) await send(entry);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, sendEach));
   canaries.dropConnections();
   return [...new Set(canaries.take().map(({ address }) => address))];
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { isIP } from 'node:net';
 import { test } from 'node:test';
 import { refuseAddress } from '../../packages/server/src/egress/address.ts';
 import { runInNamespace, skip } from './namespace.ts';
+import { readCorpus } from './ssrf-corpus.ts';
 
 const hasFilter = spawnSync('nft', ['--version']).status === 0;
 
@@ -19,7 +21,15 @@ test(
     );
     assert.ok(denied(without).length > 30);
     assert.deepEqual(denied(filtered), []);
-    const open = without.filter((address) => refuseAddress(address) === undefined);
-    assert.deepEqual(new Set(filtered), new Set(open));
+    // Of several addresses of one name, which is reached first is for the moment to say.
+    const literals = readCorpus()
+      .filter(({ expect }) => expect === 'allow')
+      .map(({ url }) => new URL(url).hostname.replace(/^\[|\]$/g, ''))
+      .filter((host) => isIP(host) !== 0);
+    assert.ok(literals.length > 10);
+    assert.deepEqual(
+      literals.filter((address) => !filtered.includes(address)),
+      [],
+    );
   },
 );

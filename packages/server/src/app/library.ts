@@ -22,7 +22,7 @@ import type { Logger } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { openSealer } from './encryption.ts';
 import type { InstallationKeys } from './installation.ts';
-import { allowOf, openEgress, sendTest } from './outbound.ts';
+import { allowOf, isOwnOf, openEgress, sendTest } from './outbound.ts';
 
 /** What a host may hook into. */
 export type Hooks = {
@@ -140,7 +140,7 @@ type RegistrationParts = Pick<Parts, 'egress' | 'telemetry' | 'engine'> &
   Pick<Library, 'filters'> & { readonly hasTenant: (tenant: string) => boolean };
 
 async function openRegistrations(
-  { config, hooks, keys, store }: Ground,
+  { config, hooks, keys, store, api }: Ground,
   { egress, telemetry, engine, filters, hasTenant }: RegistrationParts,
 ): Promise<RegistrationsService> {
   return createRegistrations({
@@ -148,6 +148,7 @@ async function openRegistrations(
     filters,
     egress,
     allow: allowOf(config),
+    isOwn: isOwnOf(api),
     sealer: await openSealer(keys.encryptionKey, store),
     clock: systemClock,
     registrars: hooks.registrars ?? [],

@@ -44,7 +44,7 @@ export function openEgress(
     requestTimeoutMs: config.requestTimeoutMs,
     connectTimeoutMs: config.connectTimeoutMs,
     extraCa: config.caFile === null ? [] : readAuthorities(config.caFile),
-    isOwn: (address, port) => isOwnListener(listenersOf(api()), { address, port }),
+    isOwn: isOwnOf(api),
     proxy: proxyOf(config),
     onBlocked: (blocked) => telemetry.blocked(blocked),
   });
@@ -55,6 +55,13 @@ function proxyOf({ proxy }: Config): Proxy | null {
   const parsed = parseProxy(proxy);
   if (parsed !== undefined) return parsed;
   throw new ConfigError('--proxy (SCHOOLBELL_PROXY) takes http://[user:password@]host:port.');
+}
+
+/** Tells the addresses and ports that the API listens on by now. */
+export function isOwnOf(
+  api: () => FastifyInstance | undefined,
+): (address: string, port: number) => boolean {
+  return (address, port) => isOwnListener(listenersOf(api()), { address, port });
 }
 
 function listenersOf(api: FastifyInstance | undefined): AddressInfo[] {

@@ -135,7 +135,7 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     flag: 'allow-networks',
     kind: 'list',
     placeholder: '<list>',
-    help: 'Networks (CIDR) and host names, each with or without a port, that webhooks may point at besides the public internet; separated by commas.',
+    help: 'Networks (CIDR) and host names, each with or without a port, that webhooks may point at besides the public internet; separated by commas. Ports of other services, such as databases, are open only where they are named.',
     default: '',
   },
   allowMetadata: {

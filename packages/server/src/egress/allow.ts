@@ -7,6 +7,7 @@ import {
   refuseAddress,
   unmapped,
 } from './address.ts';
+import { OTHER_SERVICES } from './ports.ts';
 
 /** What an operator lets registrations point at besides the public internet. */
 export type Allow = {
@@ -52,9 +53,7 @@ export function parseAllow(entries: readonly string[], metadata: boolean): Allow
 /** True when the name itself is allowed at this port. */
 export function allowsName(allow: Allow, name: string, port: number): boolean {
   const bare = name.toLowerCase().replace(/\.$/, '');
-  return allow.names.some(
-    (entry) => entry.name === bare && (entry.port === null || entry.port === port),
-  );
+  return allow.names.some((entry) => entry.name === bare && isPortOf(entry, port));
 }
 
 /** True when a connection to this address may be made; `byName` for names that are allowed themselves. */
@@ -82,9 +81,12 @@ export function inAllowedNetwork(allow: Allow, text: string, port: number): bool
   const address = parseAddress(text);
   if (address === undefined) return false;
   const plain = unmapped(address);
-  return allow.networks.some(
-    (entry) => (entry.port === null || entry.port === port) && inNetwork(plain, entry.range),
-  );
+  return allow.networks.some((entry) => isPortOf(entry, port) && inNetwork(plain, entry.range));
+}
+
+/** Ports of other services are open only where an entry names them. */
+function isPortOf(entry: { readonly port: number | null }, port: number): boolean {
+  return entry.port === null ? !OTHER_SERVICES.has(port) : entry.port === port;
 }
 
 function isPort(port: number | null): boolean {

@@ -162,7 +162,7 @@ test('an operator opens networks, addresses and names, each with or without a po
     false,
   );
   const isTaken = (uri: string): boolean => checkUri(uri, allow).ok;
-  assert.ok(isTaken('http://10.1.2.3:6379/'));
+  assert.ok(isTaken('http://10.1.2.3:9999/'));
   assert.ok(!isTaken('http://10.2.0.1/'));
   assert.ok(isTaken('https://192.168.1.5:8443/'));
   assert.ok(!isTaken('https://192.168.1.5/'));
@@ -188,6 +188,20 @@ test('metadata addresses need an option of their own', () => {
   const networks = ['169.254.0.0/16'];
   assert.equal(checkUri('http://169.254.169.254/', parseAllow(networks, false)).ok, false);
   assert.equal(checkUri('http://169.254.169.254/', parseAllow(networks, true)).ok, true);
+});
+
+test('an allowed place opens ports of other services only where it names them', () => {
+  const allow = parseAllow(['10.1.0.0/16', '10.2.0.1:5432', 'intranet', 'database:6379'], false);
+  const rule = (uri: string): string => {
+    const verdict = checkUri(uri, allow);
+    return verdict.ok ? 'taken' : verdict.rule;
+  };
+  for (const uri of ['http://10.1.0.1/', 'http://10.1.0.1:9000/', 'http://intranet:8080/'])
+    assert.equal(rule(uri), 'taken', uri);
+  for (const uri of ['http://10.1.0.1:22/', 'http://10.1.0.1:5432/', 'http://intranet:6379/'])
+    assert.equal(rule(uri), 'port', uri);
+  for (const uri of ['http://10.2.0.1:5432/', 'http://database:6379/'])
+    assert.equal(rule(uri), 'taken', uri);
 });
 
 test('an operator’s list of ports holds for every place but those that are allowed themselves', () => {

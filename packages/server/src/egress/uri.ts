@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { parseAddress } from './address.ts';
 import { type Allow, allowsAddress, allowsName, inAllowedNetwork } from './allow.ts';
+import { OTHER_SERVICES } from './ports.ts';
 
 /** Where a request goes, as read from a URI that passed every rule. */
 export type Target = {
@@ -28,19 +29,6 @@ export const ECHO_ROOM = 64;
 /** Names that are never public, as last label or labels. */
 const PRIVATE_NAMES =
   /(^|\.)(localhost|local|localdomain|internal|intranet|private|lan|corp|home|home\.arpa|arpa|onion|svc|test|invalid|example\.internal)$/;
-
-/**
- * Ports of other services: those that browsers refuse (WHATWG Fetch, bad ports) and the databases
- * and control planes that a request with a body could reach.
- */
-const DENIED_PORTS: ReadonlySet<number> = new Set([
-  0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102,
-  103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465,
-  512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993,
-  995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668,
-  6669, 6679, 6697, 10_080, 1433, 1521, 2375, 2376, 2379, 2380, 3306, 3389, 5432, 5984, 6379, 6443,
-  9042, 9200, 9300, 10_250, 11_211, 27_017,
-]);
 
 const SENTENCES = {
   length: `A WebHook URI has at most ${MAX_URI_LENGTH} characters.`,
@@ -88,7 +76,7 @@ function judge(url: URL, authority: string, allow: Allow): UriVerdict {
 /** The rule that refuses a place which the operator did not open. */
 function refusePlace(target: Target, allow: Allow): keyof typeof SENTENCES | undefined {
   const { port } = target;
-  if (DENIED_PORTS.has(port)) return 'port';
+  if (OTHER_SERVICES.has(port)) return 'port';
   if (allow.ports?.has(port) === false) return 'port not allowed';
   if (!isPublicPlace(target, allow)) return 'place';
   return isOwnPlace(target, allow) ? 'own' : undefined;

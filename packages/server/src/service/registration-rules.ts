@@ -25,6 +25,8 @@ export type JudgeDeps = {
   readonly filters: Filters;
   readonly egress: Egress;
   readonly allow: Allow;
+  /** True for an address and port that this process itself listens on. */
+  readonly isOwn: (address: string, port: number) => boolean;
   readonly clock: Clock;
   readonly registrars: readonly Registrar[];
 };
@@ -65,7 +67,7 @@ export async function judgeRegistration(
   };
   const registration = await askRegistrars(deps.registrars, asked);
   judgeSecret(registration.secret);
-  judgeUri(registration.webHookUri, deps.allow);
+  judgeUri(registration.webHookUri, deps);
   judgeSizes(registration);
   if (options.verifyEcho && !hasNoEcho(registration.webHookUri))
     await judgeEcho(deps.egress, registration);
@@ -196,7 +198,7 @@ function judgeSecret(secret: string): void {
     throw refusal('The WebHook secret key parameter has no control characters.');
 }
 
-function judgeUri(uri: string, allow: Allow): void {
+function judgeUri(uri: string, { allow, isOwn }: Pick<JudgeDeps, 'allow' | 'isOwn'>): void {
   if (!/^\s*https?:/i.test(uri)) {
     throw refusal(
       `The WebHook URI must be absolute with a scheme of either 'http' or 'https' but received '${asDotNet(uri)}'.`,
@@ -204,6 +206,10 @@ function judgeUri(uri: string, allow: Allow): void {
   }
   const verdict = checkUri(uri, allow);
   if (!verdict.ok) throw refusal(verdict.sentence);
+  const { isLiteral, hostname, port } = verdict.target;
+  // A name is judged by where it leads at the moment that something is sent.
+  if (isLiteral && isOwn(hostname, port))
+    throw refusal('The WebHook URI points at this very service.');
 }
 
 /** How .NET writes a URI of another scheme: ftp has no query there. */

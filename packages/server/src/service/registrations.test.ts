@@ -30,7 +30,7 @@ after(async () => {
 function draft(changes: Partial<RegistrationDraft> = {}): RegistrationDraft {
   return {
     id: null,
-    webHookUri: 'http://127.0.0.1:9/hook?noecho',
+    webHookUri: 'http://127.0.0.1:2/hook?noecho',
     secret: null,
     description: null,
     isPaused: false,
@@ -41,6 +41,8 @@ function draft(changes: Partial<RegistrationDraft> = {}): RegistrationDraft {
     ...changes,
   };
 }
+
+const OWN_PORT = 8365;
 
 /** Registrations on a store of their own; `matched` is what the engine would match now. */
 async function open(onUpdate: () => void = () => undefined) {
@@ -59,6 +61,7 @@ async function open(onUpdate: () => void = () => undefined) {
     filters: await createFilters({ store, clock: systemClock }),
     egress,
     allow: parseAllow(['127.0.0.0/8'], false),
+    isOwn: (_address, port) => port === OWN_PORT,
     sealer: SEALER,
     clock: systemClock,
     registrars: [],
@@ -74,6 +77,14 @@ async function open(onUpdate: () => void = () => undefined) {
   });
   return { registrations, store, tenants, matched, told };
 }
+
+test('a URI that points at this very server by its address is refused, also where the network is allowed', async () => {
+  const { registrations } = await open();
+  const asked = draft({ webHookUri: `http://127.0.0.1:${OWN_PORT}/webhooks/events?noecho` });
+  await assert.rejects(registrations.register(TENANT, asked, OPTIONS), {
+    message: 'The WebHook URI points at this very service.',
+  });
+});
 
 test('a PUT that is being written when a DELETE comes brings nothing back', async () => {
   const writing = Promise.withResolvers<void>();
@@ -190,7 +201,7 @@ test('filters are judged before the secret, the secret before the URI, the URI b
   await assert.rejects(register(bad), /'Nope'\. A list .* 'http:\/\/host\/webhooks\/filters'\.$/);
   await assert.rejects(register({ ...bad, filters: [] }), /between 32 and 64 characters/);
   await assert.rejects(register({ ...bad, filters: [], secret: null }), /received 'ftp:\/\/h\/x'/);
-  await assert.rejects(register({ webHookUri: 'http://127.0.0.1:9/hook' }), /verification failed/);
+  await assert.rejects(register({ webHookUri: 'http://127.0.0.1:2/hook' }), /verification failed/);
 });
 
 test('what is longer or more than a registration takes is refused with the limit', async () => {
@@ -239,6 +250,7 @@ async function createRegistrationsAgain(store: Store) {
     filters: await createFilters({ store, clock: systemClock }),
     egress,
     allow: parseAllow([], false),
+    isOwn: () => false,
     sealer: SEALER,
     clock: systemClock,
     registrars: [],

@@ -31,6 +31,7 @@ export type RegistrationsDeps = {
   readonly filters: Filters;
   readonly egress: Egress;
   readonly allow: Allow;
+  readonly isOwn: (address: string, port: number) => boolean;
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly registrars: readonly Registrar[];
