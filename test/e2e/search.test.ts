@@ -112,6 +112,7 @@ test('a search that cannot be read is refused with what it should be', async () 
     ['status=4xx', /status is an HTTP status/],
     ['subject=', /subject is a text of 1 to 320/],
     [`text=${'x'.repeat(201)}`, /text is a text of 1 to 200/],
+    ['text=%00', /text holds a control character/],
     ['count=yes', /count is true or false/],
     ['state=lost', /state is one of pending, /],
     ['learner=1', /There is no parameter 'learner'/],

@@ -31,7 +31,7 @@ export function logQueryOf(query: ReadonlyMap<string, string>, tenant: string): 
       state: stateOf(query.get('state')),
       outcome: query.get('outcome')?.toLowerCase(),
       status: statusOf(query.get('status')),
-      text: shortText(query, 'text', MAX_TEXT_LENGTH),
+      text: wordsOf(query),
       from: timeOf(query, 'from'),
       to: timeOf(query, 'to'),
     }),
@@ -58,6 +58,13 @@ function shortText(
   const text = query.get(name);
   if (text === undefined || (text.length > 0 && text.length <= limit)) return text;
   throw new AppError('bad_request', `${name} is a text of 1 to ${limit} characters.`);
+}
+
+/** No sentence has control characters, and SQLite would look for what stands before a NUL. */
+function wordsOf(query: ReadonlyMap<string, string>): string | undefined {
+  const words = shortText(query, 'text', MAX_TEXT_LENGTH);
+  if (words === undefined || !/\p{Cc}/u.test(words)) return words;
+  throw new AppError('bad_request', 'text holds a control character, which no sentence does.');
 }
 
 function statusOf(text: string | undefined): number | undefined {

@@ -66,7 +66,8 @@ function explainResponse(status: number, headers: Headers): Explanation {
   };
 }
 
-function classOf(status: number): string {
+/** The class of every answer with this status. */
+export function classOf(status: number): string {
   if (status === 410) return 'gone';
   const hundreds = Math.floor(status / 100);
   return hundreds >= 2 && hundreds <= 5 ? `http_${hundreds}xx` : 'http_other';

@@ -1,3 +1,4 @@
+import { classOf } from '../../core/explain.ts';
 import { type Id, idAt, idTime } from '../../core/id.ts';
 import { COUNT_LIMIT, type Count, type DeliveryQuery, type DeliveryRow } from '../port.ts';
 import { type Row, stateCode, toDeliveryRow } from '../rows.ts';
@@ -32,18 +33,22 @@ export function allDeliveries(state?: DeliveryQuery['state']): string {
        ${ENDED}) d`;
 }
 
-/** What a delivery carries has one of these keys, and not just others of its event. */
+/** True for deliveries that carry a notification which has the key, and not just others of its event. */
+const COMMON_PICK = `(
+       k.picks is null
+    or d.picks is null
+    or exists (
+       select from json_array_elements_text(k.picks::json) one
+         join json_array_elements_text(d.picks::json) other
+           on one = other))`;
+
+/** What a delivery carries has one of these keys. */
 const CARRIES_KEY = `exists (
        select from event_keys k
         where k.tenant = d.tenant
           and k.key = any(?)
           and k.event_id = d.event_id
-          and (k.picks is null
-           or d.picks is null
-           or exists (
-              select from json_array_elements_text(k.picks::json) one
-                join json_array_elements_text(d.picks::json) other
-                  on one = other)))`;
+          and ${COMMON_PICK})`;
 
 export async function deliveries(
   database: Database,
@@ -82,57 +87,65 @@ export async function* deliverySlices(
   if (terms === undefined) return;
   const below = query.before === undefined ? {} : { before: query.before };
   const source = await choose(database, sourcesOf(query, terms), below);
-  const asked = { ...wanted, id: 'd.id', addFilter: filterOf(query, terms) };
+  const asked = { ...wanted, id: 'd.id', addFilter: filterOf(query, terms, source) };
   let before = query.before;
-  for (;;) {
-    const place = before === undefined ? {} : { before };
-    const slice = await readSlice(database, asked, source, { ...place, limit: query.limit });
+  for (let number = 0; ; number += 1) {
+    const place = { limit: query.limit, number, ...(before === undefined ? {} : { before }) };
+    const slice = await readSlice(database, asked, source, place);
     const goOn = yield slice;
     if (slice.next === null) return;
     before = goOn !== undefined && goOn < slice.next ? goOn : slice.next;
   }
 }
 
-/** Everything that is asked; the source's own part costs little more when it is looked at again. */
-function filterOf(query: DeliveryQuery, terms: Terms): Asked['addFilter'] {
+/** What the source does not see to. */
+function filterOf(query: DeliveryQuery, terms: Terms, { covers }: Source): Asked['addFilter'] {
   const { registrationId, eventId, state, outcome, status } = query;
-  const parts: (readonly [string, unknown])[] = [
-    ['d.event_id = ?', eventId],
-    ['d.registration_id = ?', registrationId],
-    ['d.state = ?', state === undefined ? undefined : stateCode(state)],
-    ['d.class = ?', outcome],
-    ['d.status = ?', status],
-    ['d.outcome_id = any(?)', terms.outcomes],
-    [CARRIES_KEY, terms.subject],
-    [CARRIES_KEY, terms.action],
+  const parts: (readonly [name: string, sql: string, value: unknown])[] = [
+    ['event', 'd.event_id = ?', eventId],
+    ['registration', 'd.registration_id = ?', registrationId],
+    ['state', 'd.state = ?', state === undefined ? undefined : stateCode(state)],
+    ['class', 'd.class = ?', outcome],
+    ['status', 'd.status = ?', status],
+    ['text', 'd.outcome_id = any(?)', terms.outcomes],
+    ['subject', CARRIES_KEY, terms.subject],
+    ['action', CARRIES_KEY, terms.action],
   ];
-  const given = parts.filter(([, value]) => value !== undefined);
-  const isWholeSource = given.length === 1 && (eventId ?? registrationId) !== undefined;
-  if (given.length === 0 || isWholeSource) return null;
+  const left = parts.filter(([name, , value]) => value !== undefined && !covers.includes(name));
+  if (left.length === 0) return null;
   return (conditions) => {
-    for (const [sql, value] of given) conditions.add(sql, value);
+    for (const [, sql, value] of left) conditions.add(sql, value);
   };
 }
 
 /** Where the deliveries can be found, the most telling first. */
 function sourcesOf(query: DeliveryQuery, terms: Terms): [Source, ...Source[]] {
-  const { eventId, registrationId, state, outcome } = query;
+  const { eventId, registrationId, state } = query;
   const sources: Source[] = [];
-  if (eventId !== undefined) sources.push(range(query, 'd.event_id = ?', eventId));
-  if (terms.subject !== undefined) sources.push(ofKeys(query, terms.subject));
-  const failed = outcome ?? terms.onlyClass;
-  if (failed !== undefined && failed !== 'http_2xx')
-    sources.push(range(query, 'd.state <> 1 and d.class = ?', failed));
+  if (eventId !== undefined) sources.push(range(query, 'event', 'd.event_id = ?', eventId));
+  if (terms.subject !== undefined) sources.push(ofKeys(query, 'subject', terms.subject));
+  const failed = failedClass(query, terms);
+  if (failed !== undefined)
+    sources.push(range(query, 'class', 'd.state <> 1 and d.class = ?', failed));
   if (state !== undefined && state !== 'delivered')
-    sources.push(range(query, 'd.state <> 1 and d.state = ?', stateCode(state)));
+    sources.push(range(query, 'state', 'd.state <> 1 and d.state = ?', stateCode(state)));
   if (registrationId !== undefined)
-    sources.push(range(query, 'd.registration_id = ?', registrationId));
-  if (terms.action !== undefined) sources.push(ofKeys(query, terms.action));
-  const [first = range(query, 'd.tenant = ?', query.tenant), ...others] = sources;
+    sources.push(range(query, 'registration', 'd.registration_id = ?', registrationId));
+  if (terms.action !== undefined) sources.push(ofKeys(query, 'action', terms.action));
+  const [first = range(query, 'tenant', 'd.tenant = ?', query.tenant), ...others] = sources;
   return [first, ...others];
 }
 
-function range(query: DeliveryQuery, sql: string, value: unknown): Source {
+/** What was delivered is nearly everything, so that no index tells it apart. */
+function failedClass({ outcome, status }: DeliveryQuery, { onlyClass }: Terms): string | undefined {
+  const kind = outcome ?? onlyClass ?? (status === undefined ? undefined : classOf(status));
+  return kind === 'http_2xx' ? undefined : kind;
+}
+
+function range(
+  query: DeliveryQuery,
+  ...[name, sql, value]: readonly [name: string, sql: string, value: unknown]
+): Source {
   return {
     from: `\n  from ${allDeliveries(query.state)}`,
     range: (bounds) => {
@@ -141,6 +154,7 @@ function range(query: DeliveryQuery, sql: string, value: unknown): Source {
       return conditions;
     },
     order: 'd.id desc',
+    covers: [name],
   };
 }
 
@@ -148,13 +162,15 @@ function range(query: DeliveryQuery, sql: string, value: unknown): Source {
 const SLACK_MS = 1000;
 
 /** By event: deliveries of one event are older than those of the next. */
-function ofKeys(query: DeliveryQuery, keys: readonly string[]): Source {
+function ofKeys(query: DeliveryQuery, name: string, keys: readonly string[]): Source {
+  // Of several keys, the one that the event is found by need not be the one that is carried.
+  const isOne = keys.length === 1;
   return {
     from: `
   from event_keys k
   join ${allDeliveries(query.state)}
     on d.tenant = k.tenant
-   and d.event_id = k.event_id`,
+   and d.event_id = k.event_id${isOne ? `\n   and ${COMMON_PICK}` : ''}`,
     range: (bounds) => {
       const conditions = bounded(query, bounds);
       addKeys(conditions, query.tenant, keys);
@@ -167,6 +183,7 @@ function ofKeys(query: DeliveryQuery, keys: readonly string[]): Source {
       return conditions;
     },
     order: 'k.event_id desc, d.id desc',
+    covers: isOne ? [name] : [],
   };
 }
 

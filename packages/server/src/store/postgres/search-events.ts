@@ -68,12 +68,9 @@ async function* ownEvents(
   const source = await choose(database, sourcesOf(query, terms), below);
   const asked: Asked = { columns, joined: '', id: 'e.id', addFilter: filterOf(terms) };
   let before = query.before;
-  for (;;) {
-    const place = before === undefined ? {} : { before };
-    const { rows, next } = await readSlice(database, asked, source, {
-      ...place,
-      limit: query.limit,
-    });
+  for (let number = 0; ; number += 1) {
+    const place = { limit: query.limit, number, ...(before === undefined ? {} : { before }) };
+    const { rows, next } = await readSlice(database, asked, source, place);
     yield rows;
     if (next === null) return;
     before = next;
@@ -91,7 +88,7 @@ function filterOf({ subject, action }: Terms): Asked['addFilter'] {
 function sourcesOf(query: EventQuery, { subject, action }: Terms): [Source, ...Source[]] {
   const keyed = [subject, action].filter((keys) => keys !== undefined);
   const range = (bounds: Bounds): Conditions => bounded(query, bounds, 'e.id');
-  const all = { from: '\n  from events e', range, order: 'e.id desc' };
+  const all = { from: '\n  from events e', range, order: 'e.id desc', covers: [] };
   const [first = all, ...others] = keyed.map((keys) => ofKeys(query, keys));
   return [first, ...others];
 }
@@ -109,6 +106,7 @@ function ofKeys(query: EventQuery, keys: readonly string[]): Source {
       return conditions;
     },
     order: 'k.event_id desc',
+    covers: [],
   };
 }
 

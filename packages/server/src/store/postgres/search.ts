@@ -9,6 +9,8 @@ export type Source = {
   /** Narrows to what lies below, and not below `floor`. */
   readonly range: (bounds: { readonly before?: Id; readonly floor?: Id }) => Conditions;
   readonly order: string;
+  /** What need not be looked at in each row that this gives. */
+  readonly covers: readonly string[];
 };
 
 export type Asked = {
@@ -23,8 +25,15 @@ export type Asked = {
 /** Rows found, and the id below which to go on; null at the end. */
 export type Slice = { readonly rows: readonly Row[]; readonly next: Id | null };
 
-/** Rows looked through in one statement; a look-up that finds little goes on slice by slice. */
-const SLICE_ROWS = 20_000;
+/** Rows looked through in the first statement, in each of the next so many times more, and at most. */
+const FIRST_SLICE = 1000;
+const SLICE_GROWS_BY = 4;
+const LARGEST_SLICE = 16_000;
+
+/** How many rows are looked through in the slice of this number; 0 is the first. */
+function sliceRows(number: number): number {
+  return Math.min(LARGEST_SLICE, FIRST_SLICE * SLICE_GROWS_BY ** Math.min(number, 10));
+}
 /** Sources are told apart up to here. */
 const SMALL = 1000;
 
@@ -52,10 +61,17 @@ export async function readSlice(
   database: Database,
   { columns, joined, id, addFilter }: Asked,
   source: Source,
-  { before, limit }: { readonly before?: Id; readonly limit: number },
+  {
+    before,
+    limit,
+    number,
+  }: { readonly before?: Id; readonly limit: number; readonly number: number },
 ): Promise<Slice> {
   const below = before === undefined ? {} : { before };
-  const floor = addFilter === null ? null : await floorOf(database, { source, id }, below);
+  const floor =
+    addFilter === null
+      ? null
+      : await floorOf(database, { source, id, rows: sliceRows(number) }, below);
   const conditions = source.range(floor === null ? below : { ...below, floor });
   addFilter?.(conditions);
   const sql = `${columns}${source.from}${joined}${conditions.where}\n order by ${source.order}`;
@@ -69,11 +85,11 @@ export async function readSlice(
 /** The last id of the slice; null when the source holds no more than that. */
 async function floorOf(
   database: Database,
-  { source, id }: { readonly source: Source; readonly id: string },
+  { source, id, rows }: { readonly source: Source; readonly id: string; readonly rows: number },
   below: { readonly before?: Id },
 ): Promise<Id | null> {
   const conditions = source.range(below);
-  const sql = `\nselect ${id} as id${source.from}${conditions.where}\n order by ${source.order}\n offset ${SLICE_ROWS - 1}`;
+  const sql = `\nselect ${id} as id${source.from}${conditions.where}\n order by ${source.order}\n offset ${rows - 1}`;
   const [row] = await conditions.read(database, sql, 1);
   return row === undefined ? null : text(row, 'id');
 }

@@ -66,7 +66,9 @@ export function sliceOfDeliveries(
   const sql = `${columns}${CANDIDATES}${joined}${where(conditions)}\n limit ?`;
   const bound = [JSON.stringify(ids), query.tenant, ...values(conditions), query.limit];
   const found = database.prepare(sql).all(...bound);
-  return { rows: found, next: floor === null ? null : { before: floor, source: choice.next } };
+  // A full slice may have left candidates that were looked at no more: it goes on below its last.
+  const before = found.length === query.limit ? text(found.at(-1) ?? {}, 'id') : floor;
+  return { rows: found, next: before === null ? null : { before, source: choice.next } };
 }
 
 type Part = { readonly name: string; readonly condition: Condition };

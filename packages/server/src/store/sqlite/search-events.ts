@@ -87,7 +87,7 @@ function readEvents(database: DatabaseSync, { ids, filter, ...query }: Asked): F
  * ones is that of the others. The next slice goes on below the last event that was found.
  */
 function eventsOfDeliveries(database: DatabaseSync, query: SliceQuery & EventQuery): Slice<Found> {
-  const columns = { columns: '\nselect d.event_id', joined: '' };
+  const columns = { columns: '\nselect d.id, d.event_id', joined: '' };
   const slice = sliceOfDeliveries(database, query, columns);
   const ids = [...new Set(slice.rows.map((row) => text(row, 'event_id')))];
   const rows = readEvents(database, { ...query, ids, filter: [] });

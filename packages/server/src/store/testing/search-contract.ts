@@ -76,7 +76,7 @@ export function searchContract(
         const counts = await store.countEvents({ tenant, ...query });
         assert.deepEqual(counts, { count: events.length, isExact: true });
       }),
-      { numRuns: 100 },
+      { numRuns: 250 },
     );
   });
 
@@ -257,21 +257,35 @@ type Asked = Omit<LogQuery, 'tenant'>;
 function queries(known: readonly Known[]): fc.Arbitrary<Asked> {
   const times = [...new Set(known.map(({ id }) => idTime(id)))];
   assert.ok(times.length > 40, 'the times differ');
-  return fc.record(
-    {
-      subject: fc.constantFrom('ana@x', 'CEM@X', 'c1', 'nobody'),
-      action: fc.constantFrom('enrolled', 'Other', 'None'),
-      registrationId: fc.constantFrom('r0', 'r1', 'r2', 'r3', 'r4'),
-      state: fc.constantFrom(...DELIVERY_STATES),
-      outcome: fc.constantFrom('http_2xx', 'http_4xx', 'tls_error', 'timeout'),
-      status: fc.constantFrom(200, 401, 404, 503),
-      text: fc.constantFrom('receiver', 'EXPIRED', 'credentials'),
-      from: fc.constantFrom(...times),
-      to: fc.constantFrom(...times),
-    },
-    { requiredKeys: [] },
-  );
+  const values = fc.record({
+    subject: fc.constantFrom('ana@x', 'ben@x', 'CEM@X', 'c1', 'nobody'),
+    action: fc.constantFrom('enrolled', 'Other', 'None'),
+    registrationId: fc.constantFrom('r0', 'r1', 'r2', 'r3', 'r4'),
+    state: fc.constantFrom(...DELIVERY_STATES),
+    outcome: fc.constantFrom('http_2xx', 'http_4xx', 'tls_error', 'timeout'),
+    status: fc.constantFrom(200, 401, 404, 503),
+    text: fc.constantFrom('receiver', 'EXPIRED', 'credentials'),
+    from: fc.constantFrom(...times),
+    to: fc.constantFrom(...times),
+  });
+  // Few at a time: what asks for everything at once finds nothing, whatever the store does.
+  const names = fc.subarray([...NAMES], { maxLength: 3 });
+  return fc
+    .tuple(names, values)
+    .map(([given, all]) => Object.fromEntries(given.map((name) => [name, all[name]])));
 }
+
+const NAMES = [
+  'subject',
+  'action',
+  'registrationId',
+  'state',
+  'outcome',
+  'status',
+  'text',
+  'from',
+  'to',
+] as const;
 
 function isMeant(each: Known, query: Asked): boolean {
   const { subject, action, registrationId, state, outcome, status, text, from, to } = query;
