@@ -82,9 +82,9 @@ ended as (
          attempts = greatest(e.attempts, g.number),
          ended_at = case when g.state = 1 and e.state <> 1 then g.ended_at else e.ended_at end,
          reason = case when g.state = 1 then g.reason else e.reason end,
-         class = g.class,
-         status = g.status,
-         outcome_id = g.outcome_id
+         class = case when e.state = 1 and g.state <> 1 then e.class else g.class end,
+         status = case when e.state = 1 and g.state <> 1 then e.status else g.status end,
+         outcome_id = case when e.state = 1 and g.state <> 1 then e.outcome_id else g.outcome_id end
     from given g
    where e.tenant = g.tenant
      and e.id = g.id

@@ -21,9 +21,9 @@ export const WITH_EVENT_AND_OUTCOME = `
     on o.id = d.outcome`;
 
 const CANDIDATES = `
-  from json_each(?) c
+  from json_each(?1) c
  cross join deliveries d
-    on d.tenant = ?
+    on d.tenant = ?2
    and d.id = c.value`;
 
 /** What a delivery carries has one of these keys. */
@@ -33,6 +33,23 @@ const CARRIES_KEY = `exists (
         where k.key_id in (select value from json_each(?))
           and k.event_id = unhex(d.event_id)
           and ${COMMON_PICK})`;
+
+const HAS_OUTCOME = 'd.outcome in (select value from json_each(?))';
+
+/** What did not deliver at once is looked up in its small index, before the row is fetched for nothing. */
+const IN_RARE_STATE = `exists (
+       select 1
+         from deliveries x indexed by deliveries_by_state
+        where x.tenant = ?2
+          and x.state in (2, 3, 4)
+          and x.state = ?
+          and x.id = c.value)`;
+const FAILED_WITH = `exists (
+       select 1
+         from deliveries x indexed by deliveries_by_outcome
+        where x.state <> 1
+          and x.outcome in (select value from json_each(?))
+          and x.id = c.value)`;
 
 type Found = DeliveryRow | Id;
 
@@ -58,8 +75,10 @@ export function sliceOfDeliveries(
 ): Slice<Row> {
   const terms = termsOf(database, query);
   if (terms === undefined) return { rows: [], next: null };
-  const choice = chooseSource(database, deliverySources(query, terms), query);
-  const filter = partsOf(query, terms).filter(({ name }) => !choice.source.covers.includes(name));
+  const parts = partsOf(query, terms);
+  const names = parts.map(({ name }) => name);
+  const choice = chooseSource(database, deliverySources(query, terms), query, names);
+  const filter = parts.filter(({ name }) => !choice.source.covers.includes(name));
   const rows = filter.length === 0 ? query.limit : choice.rows;
   const { ids, floor } = candidatesOf(database, choice.source, query, rows);
   const conditions = filter.map(({ condition }) => condition);
@@ -81,8 +100,13 @@ function partsOf({ registrationId, eventId, state }: DeliveryQuery, terms: Terms
   };
   add('event', 'd.event_id = ?', eventId);
   add('registration', 'd.registration_id = ?', registrationId);
-  add('state', 'd.state = ?', state === undefined ? undefined : stateCode(state));
-  add('outcome', 'd.outcome in (select value from json_each(?))', jsonOf(terms.outcome));
+  const isRare = state === 'exhausted' || state === 'held' || state === 'cancelled';
+  add(
+    'state',
+    isRare ? IN_RARE_STATE : 'd.state = ?',
+    state === undefined ? undefined : stateCode(state),
+  );
+  add('outcome', terms.mayBeDelivered ? HAS_OUTCOME : FAILED_WITH, jsonOf(terms.outcome));
   add('subject', CARRIES_KEY, jsonOf(terms.subject));
   add('action', CARRIES_KEY, jsonOf(terms.action));
   return parts;

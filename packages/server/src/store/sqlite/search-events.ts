@@ -38,7 +38,7 @@ function isOfDeliveries({
 function ownEvents(database: DatabaseSync, query: SliceQuery & EventQuery): Slice<Found> {
   const terms = termsOf(database, query);
   if (terms === undefined) return { rows: [], next: null };
-  const choice = chooseSource(database, eventSources(query, terms), query);
+  const choice = chooseSource(database, eventSources(query, terms), query, partsOf(query));
   const filter = keyFilter(terms, choice.source);
   const rows = filter.length === 0 ? query.limit : choice.rows;
   const { ids, floor } = candidatesOf(database, choice.source, query, rows);
@@ -61,6 +61,10 @@ function eventSources({ tenant }: EventQuery, { subject, action }: Terms): Sourc
     order: 'e.id desc',
   };
   return [{ name: 'tenant', streams: [all], covers: [] }];
+}
+
+function partsOf({ subject, action }: EventQuery): string[] {
+  return [subject === undefined ? [] : ['subject'], action === undefined ? [] : ['action']].flat();
 }
 
 function keyFilter({ subject, action }: Terms, { covers }: Source): Condition[] {

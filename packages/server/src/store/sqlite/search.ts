@@ -49,28 +49,36 @@ export type Candidates = { readonly ids: readonly Id[]; readonly floor: Id | nul
 /** Sources smaller than this are read to their end in one go. */
 const SMALL = 1000;
 /** Others are told apart up to here. */
-const LARGE = 16_000;
+const LARGE = 4000;
 const FIRST_SLICE = 500;
 const SLICE = 5000;
 
 /**
  * Chooses where to look: the smallest source when it is small; otherwise the first at once, since
- * what is asked for is mostly not rare, and the smaller one when that did not find enough.
+ * what is asked for is mostly not rare, and the smaller one when that did not find enough. What is
+ * only counted is taken from a source of nothing else, where there is one.
  */
 export function chooseSource(
   database: DatabaseSync,
   sources: readonly Source[],
   query: SliceQuery,
+  parts: readonly string[],
 ): Choice {
   const first = sources[0] ?? NOWHERE;
   const known = sources.length === 1 ? first : sources.find(({ name }) => name === query.source);
   if (known !== undefined) return { source: known, rows: SLICE, next: known.name };
+  const whole = query.idsOnly === true && sources.find(({ covers }) => isAll(covers, parts));
+  if (whole) return { source: whole, rows: SLICE, next: whole.name };
   const small = smallestOf(database, sources, { query, cap: SMALL });
   if (small !== undefined) return { source: small, rows: SMALL, next: small.name };
   if (query.source === undefined && query.idsOnly !== true)
     return { source: first, rows: FIRST_SLICE, next: LOOK_TWICE };
   const source = smallestOf(database, sources, { query, cap: LARGE }) ?? first;
   return { source, rows: SLICE, next: source.name };
+}
+
+function isAll(covers: readonly string[], parts: readonly string[]): boolean {
+  return parts.every((part) => covers.includes(part));
 }
 
 /** `next`: the source that the next slice is asked with. */

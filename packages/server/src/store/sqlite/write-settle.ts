@@ -24,7 +24,7 @@ update deliveries
 /** Finds nothing when the delivery was removed meanwhile: its attempt is not kept then. */
 const COUNT_ATTEMPT = `
 update deliveries
-   set attempts = max(attempts, ?), outcome = ?
+   set attempts = max(attempts, ?), outcome = case when state = 1 then outcome else ? end
  where tenant = ?
    and id = ?`;
 
