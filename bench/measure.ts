@@ -31,6 +31,10 @@ export type MeasureOptions = {
   readonly warmUpSeconds: number;
   readonly seconds: number;
   readonly nodeFlags: readonly string[];
+  /** Further flags of the server. */
+  readonly flags?: readonly string[];
+  /** A data folder that is there and is kept; one that is made and removed where absent. */
+  readonly dataDir?: string;
 };
 
 /** How long a backlog may take to drain after the load has ended. */
@@ -47,12 +51,12 @@ type Setting = {
 
 /** A fresh server, receiver and generator, warmed up, measured, and taken away again. */
 export async function measure(each: Case, options: MeasureOptions): Promise<Run> {
-  const folder = mkdtempSync(join(tmpdir(), 'schoolbell-bench-'));
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'schoolbell-bench-'));
   const receiver = await Receiver.start();
   const generator = new Generator();
   const { nodeFlags } = options;
-  const flags = SERVER_FLAGS;
-  const server = await startServerProcess({ dataDir: folder, port: 0, nodeFlags, flags });
+  const flags = [...SERVER_FLAGS, ...(options.flags ?? [])];
+  const server = await startServerProcess({ dataDir, port: 0, nodeFlags, flags });
   try {
     const keys = await prepare(server, each, receiver.port);
     const setting = { server, receiver, generator, keys };
@@ -62,15 +66,17 @@ export async function measure(each: Case, options: MeasureOptions): Promise<Run>
     generator.stop();
     receiver.stop();
     await endProcess(server.process);
-    rmSync(folder, { recursive: true, force: true });
+    if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
   }
 }
 
 /** Tenants with their registrations; a publish key for each. */
 async function prepare(server: ServerProcess, each: Case, port: number): Promise<string[]> {
   const keys: string[] = [];
+  // A folder that is kept may have tenants of an earlier run.
+  const run = Date.now().toString(36);
   for (let tenant = 0; tenant < each.tenants; tenant += 1) {
-    const Id = `bench${tenant}`;
+    const Id = `bench-${run}-${tenant}`;
     await call(server, '/admin/tenants', { Id });
     const key = await call<{ Key: string }>(server, `/admin/tenants/${Id}/keys`, {
       Level: 'Publish',

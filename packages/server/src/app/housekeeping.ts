@@ -26,12 +26,10 @@ export class Housekeeping {
     this.#options = options;
   }
 
+  /** Begins at once: a server that is started again every few seconds must not grow for ever. */
   start(): void {
-    this.#timer = setInterval(() => {
-      this.#running ??= this.#round().finally(() => {
-        this.#running = undefined;
-      });
-    }, EVERY_MS);
+    this.#begin();
+    this.#timer = setInterval(() => this.#begin(), EVERY_MS);
     this.#timer.unref();
   }
 
@@ -41,10 +39,16 @@ export class Housekeeping {
     await this.#running;
   }
 
+  #begin(): void {
+    this.#running ??= this.#round().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
   async #round(): Promise<void> {
     const { store, clock, retentionMs, auditRetentionMs, onError } = this.#options;
     try {
-      await store.pruneIdempotency(clock.now() - IDEMPOTENCY_KEPT_MS);
+      await this.#inSteps(() => store.pruneIdempotency(clock.now() - IDEMPOTENCY_KEPT_MS, STEP));
       await this.#inSteps(() => store.prune(clock.now() - retentionMs, STEP));
       await this.#inSteps(() => store.pruneAudit(clock.now() - auditRetentionMs, STEP));
     } catch (error) {

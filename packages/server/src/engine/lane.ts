@@ -73,6 +73,8 @@ export class Lane {
     const delivered = judge(outcome) === 'delivered';
     this.ramp = rampAfter(this.ramp, outcome);
     this.breaker = breakerAfter(this.breaker, { ok: delivered, now, random: jitter });
+    // An endpoint that comes back is ramped up to, however well it did before.
+    if (this.breaker.state === 'open') this.ramp = newRamp(this.ramp.limit);
   }
 
   /** True when nothing would be lost by forgetting this lane. */

@@ -272,8 +272,8 @@ export interface Store {
    * events that no delivery needs. Fewer than `limit` means it came to the end for now.
    */
   prune(before: number, limit: number): Promise<number>;
-  /** Forgets idempotency keys older than `before`. */
-  pruneIdempotency(before: number): Promise<void>;
+  /** Forgets at most `limit` idempotency keys older than `before`. Fewer than `limit` means none is left. */
+  pruneIdempotency(before: number, limit: number): Promise<number>;
 
   /** A small value of the installation, such as the id of its encryption key. */
   setting(name: string): Promise<string | undefined>;

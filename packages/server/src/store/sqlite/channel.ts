@@ -79,9 +79,16 @@ const UNAVAILABLE: ReadonlyMap<number, string> = new Map([
   [13, 'The disk of the store is full.'],
 ]);
 const TRY_AGAIN_AFTER_SECONDS = 5;
+/** Codes for a file whose content is wrong: no time heals that. */
+const DAMAGED: readonly number[] = [11, 26];
 
 function toError({ message, sqliteCode }: WorkerError): Error {
   const reason = sqliteCode === null ? undefined : UNAVAILABLE.get(sqliteCode);
+  if (sqliteCode !== null && DAMAGED.includes(sqliteCode)) {
+    return new AppError('unavailable', 'The store is damaged. Restore it from a backup.', {
+      cause: new Error(message),
+    });
+  }
   if (reason === undefined) return new Error(message);
   const detail = { retryAfterSeconds: TRY_AGAIN_AFTER_SECONDS, cause: new Error(message) };
   return new AppError('unavailable', `${reason} Nothing was written; try again later.`, detail);

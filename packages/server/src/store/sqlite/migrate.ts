@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
+import { APPLICATION_ID } from './open.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
 
@@ -17,7 +18,9 @@ export function migrate(database: DatabaseSync): void {
   for (const [index, name] of files.entries()) {
     if (index < current) continue;
     const sql = readFileSync(new URL(name, FOLDER), 'utf8');
-    database.exec(`begin immediate;\n${sql}\npragma user_version = ${index + 1};\ncommit;`);
+    database.exec(
+      `begin immediate;\n${sql}\npragma application_id = ${APPLICATION_ID};\npragma user_version = ${index + 1};\ncommit;`,
+    );
   }
 }
 

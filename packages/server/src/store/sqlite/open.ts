@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 /** Opens the database for writing: every commit is on disk before it is answered. */
@@ -41,17 +41,61 @@ export function lockStore(path: string): DatabaseSync {
   }
 }
 
+/** `SBEL`, in the header of every store: other programs' databases are left alone. */
+export const APPLICATION_ID = 0x53_42_45_4c;
+
 function open(path: string): DatabaseSync {
   const existed = existsSync(path);
+  if (existed) refuseCutFile(path);
   const database = new DatabaseSync(path);
   try {
-    database.prepare('select count(*) from sqlite_master').get();
+    const tables = database.prepare('select count(*) as count from sqlite_master').get();
+    if (tables?.['count'] !== 0) refuseForeign(path, database);
     return database;
   } catch (cause) {
     database.close();
-    const found = existed ? 'is damaged or not a database' : 'cannot be made';
-    throw new Error(
-      `The store ${path} ${found}. Restore it from a backup, or move it away to start with an empty one.`,
+    if (cause instanceof RefusedError) throw cause;
+    throw new RefusedError(
+      path,
+      existed ? 'is damaged or not a database' : 'cannot be made',
+      cause,
+    );
+  }
+}
+
+function refuseForeign(path: string, database: DatabaseSync): void {
+  const found = database.prepare('pragma application_id').get()?.['application_id'];
+  if (found !== APPLICATION_ID) throw new RefusedError(path, 'is the database of another program');
+}
+
+/** Where a database's header holds the size of its pages and how many there are. */
+const PAGE_SIZE_AT = 16;
+const PAGE_COUNT_AT = 28;
+const HEADER_BYTES = 100;
+const MAGIC = 'SQLite format 3\0';
+
+/** A copy that was broken off opens well and fails when its end is read, perhaps months later. */
+function refuseCutFile(path: string): void {
+  // After a crash the file may be short, and the log has the rest.
+  if (existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0) return;
+  const header = Buffer.alloc(HEADER_BYTES);
+  const file = openSync(path, 'r');
+  const read = readSync(file, header);
+  closeSync(file);
+  if (read < HEADER_BYTES || header.toString('latin1', 0, MAGIC.length) !== MAGIC) return;
+  const pageSize = header.readUInt16BE(PAGE_SIZE_AT);
+  const bytes = header.readUInt32BE(PAGE_COUNT_AT) * (pageSize === 1 ? 65_536 : pageSize);
+  if (statSync(path).size < bytes)
+    throw new RefusedError(
+      path,
+      `is cut short: ${statSync(path).size} of ${bytes} bytes are there`,
+    );
+}
+
+class RefusedError extends Error {
+  constructor(path: string, what: string, cause?: unknown) {
+    super(
+      `The store ${path} ${what}. Restore it from a backup, or move it away to start with an empty one.`,
       { cause },
     );
   }

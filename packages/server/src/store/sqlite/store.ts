@@ -13,6 +13,7 @@ import {
   type Store,
 } from '../port.ts';
 import type { AuditEntry } from '../../core/audit.ts';
+import { AppError } from '../../core/errors.ts';
 import { explain } from '../../core/explain.ts';
 import type { Id } from '../../core/id.ts';
 import type { SubjectPaths } from '../../core/subjects.ts';
@@ -24,9 +25,15 @@ import type { FlatPublication } from './write-accept.ts';
 /** Opens the embedded store in a file, which is made where absent. Throws with a sentence when it cannot be used. */
 export async function openSqliteStore({ path }: { readonly path: string }): Promise<Store> {
   const writer = new Channel(threadOf('writer'), { path });
-  await writer.call('ready');
+  await writer.call('ready').catch(refuse);
   const reader = new Channel(threadOf('reader'), { path });
   return createStore(writer, reader);
+}
+
+/** What keeps a store from being opened is for its operator to solve. */
+function refuse(cause: unknown): never {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  throw new AppError('unavailable', message, { cause });
 }
 
 /** A module beside this one: TypeScript in a checkout, JavaScript as published. */
@@ -80,7 +87,7 @@ function createStore(writer: Channel, reader: Channel): Store {
     counts: () => reader.call('counts'),
 
     prune: (before, limit) => writer.call('prune', before, limit),
-    pruneIdempotency: (before) => writer.call('pruneIdempotency', before),
+    pruneIdempotency: (before, limit) => writer.call('pruneIdempotency', before, limit),
     setting: (name) => writer.call('setting', name),
     putSetting: (name, value) => writer.call('putSetting', name, value),
     check: () => writer.call('check'),

@@ -50,8 +50,9 @@ select tenant, registration_id
  order by tenant, registration_id
  limit 1`;
 
+/** The index is named, because SQLite without statistics reads all deliveries of the tenant instead. */
 const UNLEASE = `
-update deliveries
+update deliveries indexed by deliveries_pending
    set leased = 0
  where state = 0
    and tenant = ?
@@ -64,7 +65,7 @@ update deliveries
  where state = 0
    and (tenant, id) in (
        select tenant, id
-         from deliveries
+         from deliveries indexed by deliveries_pending
         where state = 0
           and registration_id = ?4
           and tenant = ?5
@@ -76,7 +77,7 @@ update deliveries
  where state = 3
    and (tenant, id) in (
        select tenant, id
-         from deliveries
+         from deliveries indexed by deliveries_held
         where state = 3
           and registration_id = ?5
           and tenant = ?6

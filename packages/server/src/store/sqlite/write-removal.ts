@@ -61,6 +61,15 @@ delete from idempotency
         where tenant = ?1
         limit ?2)`;
 
+const DELETE_OLD_KEYS = `
+delete from idempotency
+ where (tenant, key) in (
+       select tenant, key
+         from idempotency
+        where at < ?
+        order by at
+        limit ?)`;
+
 /** What goes with the tenant itself: tables that are small. */
 const SETUP_OF_TENANT = ['api_keys', 'registrations'] as const;
 
@@ -110,7 +119,7 @@ function pruning(database: DatabaseSync, removeDeliveries: RemoveDeliveries): Me
   const endedOfEvent = database.prepare(ENDED_OF_EVENT);
   const anyOfEvent = database.prepare(ANY_OF_EVENT);
   const deleteEvent = database.prepare(DELETE_EVENT);
-  const deleteOldKeys = database.prepare('delete from idempotency where at < ?');
+  const deleteOldKeys = database.prepare(DELETE_OLD_KEYS);
   let prunedTo = 0;
 
   function pruneEvent(event: Row, before: number, room: number): number {
@@ -140,8 +149,7 @@ function pruning(database: DatabaseSync, removeDeliveries: RemoveDeliveries): Me
 
   return {
     prune,
-    pruneIdempotency: (before: number) => {
-      deleteOldKeys.run(before);
-    },
+    pruneIdempotency: (before: number, limit: number) =>
+      Number(deleteOldKeys.run(before, limit).changes),
   };
 }

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FAILURES_TO_OPEN } from '../core/breaker.ts';
+import type { Outcome } from '../core/outcome.ts';
+import type { Registration } from '../core/registration.ts';
+import { Lane } from './lane.ts';
+
+const GOOD: Outcome = {
+  kind: 'response',
+  status: 200,
+  response: { headers: [], body: '', truncated: false },
+};
+const REFUSED: Outcome = { kind: 'connect_error', code: 'ECONNREFUSED' };
+
+test('an endpoint that did well is ramped up to from one again after its breaker was open', () => {
+  const lane = new Lane({ tenant: 't', id: 'r' } as Registration, 8);
+  for (let n = 0; n < 100; n += 1) lane.learn(GOOD, n, 0);
+  assert.equal(lane.ramp.concurrency, 8);
+  for (let n = 0; n < FAILURES_TO_OPEN; n += 1) lane.learn(REFUSED, 100 + n, 0);
+  assert.equal(lane.breaker.state, 'open');
+  assert.equal(lane.ramp.concurrency, 1);
+});
