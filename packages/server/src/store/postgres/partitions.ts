@@ -186,8 +186,10 @@ delete from idempotency i
 returning 1`,
 };
 
-const KEYS_STEP = 5000;
-
-export async function pruneIdempotency(database: Database, before: number): Promise<void> {
-  while ((await database.query(PRUNE_KEYS, [before, KEYS_STEP])).length === KEYS_STEP);
+export async function pruneIdempotency(
+  database: Database,
+  before: number,
+  limit: number,
+): Promise<number> {
+  return (await database.query(PRUNE_KEYS, [before, limit])).length;
 }

@@ -165,7 +165,7 @@ function logCalls(
     audit: (query) => audit(database, query),
     pruneAudit: (before, limit) => pruneAudit(database, before, limit),
     prune: (before, limit) => prune(database, before, limit),
-    pruneIdempotency: (before) => pruneIdempotency(database, before),
+    pruneIdempotency: (before, limit) => pruneIdempotency(database, before, limit),
   };
 }
 
