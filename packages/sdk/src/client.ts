@@ -22,13 +22,19 @@ export type RegistrationRequest = {
   readonly Properties?: Readonly<Record<string, unknown>>;
   /** What a notification must hold to be sent; everything that the filters match where absent. */
   readonly Conditions?: Conditions;
+  /** Whether deliveries come in the order of their events: of one learner or course, or all in a single file. */
+  readonly Ordering?: 'none' | 'subject' | 'strict';
 };
 
-export type Registration = Required<Omit<RegistrationRequest, 'Description' | 'Conditions'>> & {
+export type Registration = Required<
+  Omit<RegistrationRequest, 'Description' | 'Conditions' | 'Ordering'>
+> & {
   readonly Id: string;
   readonly Description: string | null;
   /** Only where it is set. */
   readonly Conditions?: Conditions;
+  /** Only where it is set. */
+  readonly Ordering?: 'subject' | 'strict';
 };
 
 export type Receipt = { readonly Id: string; readonly Deliveries: number };

@@ -13,7 +13,8 @@ export type RegistrationView = {
 
 /** A registration in Microsoft's member order, compact, with its Properties as they were written. */
 export function registrationJson(registration: Registration, view: RegistrationView): string {
-  const { id, description, isPaused, filters, properties, conditions, switchedOff } = registration;
+  const { id, description, isPaused, filters, properties, conditions, switchedOff, ordering } =
+    registration;
   const shown = view.showSecrets ? registration : maskRegistration(registration);
   const members = [
     `"Id":${JSON.stringify(id)}`,
@@ -26,6 +27,7 @@ export function registrationJson(registration: Registration, view: RegistrationV
     `"Properties":${properties}`,
   ];
   if (conditions !== null) members.push(`"Conditions":${conditions}`);
+  if (ordering !== undefined) members.push(`"Ordering":${JSON.stringify(ordering)}`);
   if (switchedOff !== null) {
     const since = new Date(switchedOff.at).toISOString();
     members.push(`"SwitchedOff":${JSON.stringify({ At: since, Reason: switchedOff.reason })}`);

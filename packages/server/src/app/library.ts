@@ -9,10 +9,10 @@ import { Engine } from '../engine/engine.ts';
 import { createAudit } from '../service/audit.ts';
 import { createDeliveries } from '../service/deliveries.ts';
 import { createEvents } from '../service/events.ts';
-import { createFilters } from '../service/filters.ts';
+import { createFilters, subjectsBy } from '../service/filters.ts';
 import { Indexer } from '../service/indexer.ts';
 import { createKeys } from '../service/keys.ts';
-import type { IdValidator, Library, Registrar } from '../service/library.ts';
+import type { Filters, IdValidator, Library, Registrar } from '../service/library.ts';
 import { createRegistrations, type RegistrationsService } from '../service/registrations.ts';
 import { createTenants } from '../service/tenants.ts';
 import { createTrials } from '../service/trials.ts';
@@ -62,8 +62,9 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const metrics = createMetrics({ inFlight: () => engine.inFlight, counts: () => store.counts() });
   const telemetry = createTelemetry(ground.log, metrics);
   const egress = openEgress(ground.config, ground.api, telemetry);
-  const engine = createEngine(ground, { egress, telemetry, onGone: (gone) => switchOff(gone) });
   const filters = await createFilters({ store, clock: systemClock });
+  const onGone = (gone: Registration): void => switchOff(gone);
+  const engine = createEngine(ground, { egress, telemetry, filters, onGone });
   const hasTenant = (id: string): boolean => tenants.get(id) !== undefined;
   const registrations = await openRegistrations(ground, {
     egress,
@@ -114,12 +115,13 @@ function openIndexer({
 }
 
 type EngineParts = Pick<Parts, 'egress' | 'telemetry'> & {
+  readonly filters: Pick<Filters, 'get'>;
   readonly onGone: (registration: Registration) => void;
 };
 
 function createEngine(
   { config, store }: Ground,
-  { egress, telemetry, onGone }: EngineParts,
+  { egress, telemetry, filters, onGone }: EngineParts,
 ): Engine {
   return new Engine({
     store,
@@ -131,6 +133,7 @@ function createEngine(
     maxInFlight: config.maxInFlight,
     laneConcurrency: config.concurrency,
     windowBytes: WINDOW_BYTES,
+    subjectsOf: subjectsBy(filters),
     onAttempt: (registration, _delivery, attempt) => telemetry.attempted(registration, attempt),
     onGone,
   });

@@ -119,6 +119,7 @@ export async function sendTest(
     notifications,
     attempts: 0,
     step: 0,
+    ordered: false,
   };
   const attempt = await sendAttempt({ egress, clock: systemClock }, registration, delivery);
   return {

@@ -16,6 +16,8 @@ export type Delivery = {
   readonly attempts: number;
   /** Steps of the retry schedule used up so far; a probe of an open breaker uses none. */
   readonly step: number;
+  /** True when others may wait for its end: it has keys by which it is ordered. */
+  readonly ordered: boolean;
 };
 
 /** Separates notification texts in the store: no JSON text can hold this character unescaped. */

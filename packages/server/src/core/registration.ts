@@ -1,4 +1,5 @@
 import type { Id } from './id.ts';
+import type { Ordering } from './ordering.ts';
 
 /** Why a registration was switched off, and when. */
 export type SwitchedOff = { readonly at: number; readonly reason: string };
@@ -24,6 +25,8 @@ export type Registration = {
   readonly updatedAt: number;
   /** Set when an endpoint answered 410 or failed too long; its deliveries are held. */
   readonly switchedOff: SwitchedOff | null;
+  /** Absent where deliveries have no order. */
+  readonly ordering?: Ordering;
 };
 
 /** Which registration: ids are unique within their tenant only. */

@@ -28,6 +28,15 @@ export function extractSubjects(
   return [...found.values()];
 }
 
+/** The subjects of a notification's JSON text, each as one text; none for a filter that is not known. */
+export function subjectKeys(
+  filter: Pick<Filter, 'subjects'> | undefined,
+  text: string,
+): readonly string[] {
+  if (filter === undefined || filter.subjects.length === 0) return [];
+  return extractSubjects(filter, JSON.parse(text)).map(subjectKey);
+}
+
 /** Every value at a path such as `Users[].Id`. */
 function leavesAt(root: unknown, path: string): unknown[] {
   let values: unknown[] = [root];

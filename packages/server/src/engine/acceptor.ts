@@ -1,7 +1,8 @@
 import { AppError } from '../core/errors.ts';
 import { type Delivery, NOTIFICATION_SEPARATOR } from '../core/delivery.ts';
 import { newId } from '../core/id.ts';
-import type { MatchIndex } from '../core/match.ts';
+import type { Match, MatchIndex } from '../core/match.ts';
+import { orderKeys } from '../core/ordering.ts';
 import { isActive, type Registration } from '../core/registration.ts';
 import type { Acceptance, NewDelivery, NewEvent, Publication, Store } from '../store/port.ts';
 import { Batcher } from './batcher.ts';
@@ -31,6 +32,7 @@ export type AcceptorOptions = {
   readonly store: Pick<Store, 'accept'>;
   readonly index: MatchIndex;
   readonly now: () => number;
+  readonly subjectsOf: SubjectsOf;
   /** Reserves a place in the registration's lane; false when the delivery must wait in the store. */
   readonly reserve: (registration: Registration, delivery: Delivery) => boolean;
   /** Takes each delivery after its commit: `leased` ones were reserved, others wait in the store. */
@@ -38,6 +40,9 @@ export type AcceptorOptions = {
   /** Gives back reservations of a commit that failed or was not needed. */
   readonly onDropped: (registration: Registration, delivery: Delivery) => void;
 };
+
+/** The subjects of a notification by the catalogue, each as one text. */
+export type SubjectsOf = (action: string, text: string) => readonly string[];
 
 /** Calls that may wait for the disk before publishers are told to come back. */
 const MAX_WAITING_CALLS = 20_000;
@@ -128,8 +133,10 @@ export class Acceptor {
     const actions = event.notifications.map((notification) => notification.action);
     const payload = texts.length === 1 ? (texts[0] ?? '') : texts.join(NOTIFICATION_SEPARATOR);
     const deliveries: NewDelivery[] = [];
+    const subjects = this.#subjectsOf(event);
     for (const { registration, picks } of this.#options.index.match(tenant, actions, texts)) {
       const notifications = picks === null ? texts : picks.map((pick) => texts[pick] ?? '');
+      const keys = orderKeys(registration.ordering, () => subjects(picks));
       const delivery = {
         id: newId(now),
         tenant,
@@ -138,11 +145,19 @@ export class Acceptor {
         notifications,
         attempts: 0,
         step: 0,
+        ordered: keys !== null,
       };
       const held = !isActive(registration);
-      const leased = !held && this.#options.reserve(registration, delivery);
+      const leased = !held && keys === null && this.#options.reserve(registration, delivery);
       const state = held ? ('held' as const) : ('pending' as const);
-      deliveries.push({ id: delivery.id, registrationId: registration.id, state, leased, picks });
+      deliveries.push({
+        id: delivery.id,
+        registrationId: registration.id,
+        state,
+        leased,
+        picks,
+        orderKeys: keys,
+      });
       matched.push({ registration, delivery, leased, held });
     }
     return {
@@ -154,6 +169,18 @@ export class Acceptor {
       actions,
       deliveries,
     };
+  }
+
+  /** Looks each notification over once at most, and only when a registration orders by subject. */
+  #subjectsOf({ notifications }: EventToAccept): (picks: Match['picks']) => Iterable<string> {
+    const known: (readonly string[])[] = [];
+    const one = (index: number): readonly string[] => {
+      const notification = notifications[index];
+      if (notification === undefined) return [];
+      known[index] ??= this.#options.subjectsOf(notification.action, notification.text);
+      return known[index];
+    };
+    return (picks) => (picks ?? [...notifications.keys()]).flatMap(one);
   }
 
   #finish(prepared: Prepared, acceptance: Acceptance | undefined): AcceptAnswer {

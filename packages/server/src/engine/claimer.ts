@@ -2,19 +2,21 @@ import type { Delivery } from '../core/delivery.ts';
 import type { LaneClaim, Store } from '../store/port.ts';
 import { DueHeap } from './due-heap.ts';
 import type { Lane } from './lane.ts';
+import type { Window } from './window.ts';
 
 /** Lanes asked for in one claim. */
 const LANES_PER_CLAIM = 64;
 /** A lane asks for more when its window is at most this full, so that claims come in worthwhile sizes. */
 const REFILL_BELOW = 64;
 const RETRY_AFTER_FAILURE_MS = 1000;
+/** When memory is full, what is sent makes room: looked at this often. */
+const RETRY_WHEN_FULL_MS = 20;
 const MAX_TIMER_MS = 60_000;
 
 export type ClaimerOptions = {
   readonly store: Store;
   readonly now: () => number;
-  /** How many deliveries may still be taken into memory, over all lanes. */
-  readonly budget: () => number;
+  readonly window: Pick<Window, 'budget' | 'reserve'>;
   /** Takes what was claimed; called once for each lane that was asked for. */
   readonly onClaimed: (lane: Lane, deliveries: readonly Delivery[]) => void;
   /** Called when a lane's time has come; earlier appointments swallow later ones, so it looks for the next. */
@@ -31,6 +33,7 @@ export class Claimer {
   readonly #wanting = new Set<Lane>();
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
+  #again: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
 
@@ -58,6 +61,7 @@ export class Claimer {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#again);
     await this.#running;
   }
 
@@ -70,22 +74,25 @@ export class Claimer {
   #run(): void {
     this.#running ??= this.#claimAll().finally(() => {
       this.#running = undefined;
-      if (this.#wanting.size > 0 && !this.#stopped) this.#run();
+      if (this.#wanting.size === 0 || this.#stopped) return;
+      if (this.#mayTake().length > 0) this.#run();
+      else this.#runLater();
     });
   }
 
   async #claimAll(): Promise<void> {
     await Promise.resolve();
-    while (this.#wanting.size > 0 && !this.#stopped) {
-      if (this.#options.budget() <= 0) return this.#tryLater();
-      await this.#claimNext();
+    for (;;) {
+      const lanes = this.#mayTake();
+      if (lanes.length === 0 || this.#stopped) return;
+      await this.#claimFor(lanes);
     }
   }
 
-  async #claimNext(): Promise<void> {
-    const lanes = this.#takeWanting();
+  async #claimFor(lanes: readonly Lane[]): Promise<void> {
+    for (const lane of lanes) this.#take(lane);
     const now = this.#options.now();
-    const room = Math.max(1, Math.floor(this.#options.budget() / lanes.length));
+    const room = Math.max(1, Math.floor(this.#options.window.budget() / lanes.length));
     try {
       const claims = await this.#options.store.claim(
         lanes.map((lane) => ({
@@ -101,16 +108,24 @@ export class Claimer {
     }
   }
 
-  #takeWanting(): Lane[] {
+  /** Those whose turn it is: any while memory has room, then those that have nothing. */
+  #mayTake(): Lane[] {
+    const isFull = this.#options.window.budget() <= 0;
+    const limit = isFull
+      ? Math.min(LANES_PER_CLAIM, this.#options.window.reserve())
+      : LANES_PER_CLAIM;
     const lanes: Lane[] = [];
     for (const lane of this.#wanting) {
-      if (lanes.length === LANES_PER_CLAIM) break;
-      this.#wanting.delete(lane);
-      lane.claiming = true;
-      lane.dueSinceClaim = Infinity;
-      lanes.push(lane);
+      if (lanes.length >= limit) break;
+      if (!isFull || lane.isEmpty) lanes.push(lane);
     }
     return lanes;
+  }
+
+  #take(lane: Lane): void {
+    this.#wanting.delete(lane);
+    lane.claiming = true;
+    lane.dueSinceClaim = Infinity;
   }
 
   #receive(lane: Lane, claim: LaneClaim | undefined): void {
@@ -126,10 +141,11 @@ export class Claimer {
     this.wakeAt(lane, this.#options.now() + RETRY_AFTER_FAILURE_MS);
   }
 
-  #tryLater(): void {
-    const lanes = [...this.#wanting];
-    this.#wanting.clear();
-    for (const lane of lanes) this.wakeAt(lane, this.#options.now() + 20);
+  #runLater(): void {
+    this.#again ??= setTimeout(() => {
+      this.#again = undefined;
+      this.#run();
+    }, RETRY_WHEN_FULL_MS);
   }
 
   #setTimer(): void {

@@ -2,7 +2,6 @@ import type { Attempt } from '../core/attempt.ts';
 import type { Delivery } from '../core/delivery.ts';
 import type { Id } from '../core/id.ts';
 import type { Breaker } from '../core/breaker.ts';
-import { MatchIndex } from '../core/match.ts';
 import { judge } from '../core/outcome.ts';
 import {
   type Registration,
@@ -14,36 +13,36 @@ import type { Acceptance, Backlog, Publication, Settlement } from '../store/port
 import { Acceptor, type AcceptAnswer, type AcceptRequest } from './acceptor.ts';
 import { Claimer } from './claimer.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { Lane } from './lane.ts';
+import type { Lane } from './lane.ts';
 import { Mover } from './mover.ts';
 import { isHeldByPause, nextState } from './next-state.ts';
 import type { EngineOptions, RegistrationChange } from './options.ts';
+import { Roster } from './roster.ts';
+import { Window } from './window.ts';
 import { Settler } from './settler.ts';
 import { sendAttempt } from './sender.ts';
 
 const IDLE_LANES_SWEPT_EVERY_MS = 60_000;
-/** What a waiting delivery costs besides its payload. */
-const DELIVERY_OVERHEAD_BYTES = 600;
-const ORDINARY_DELIVERY_BYTES = 2000;
-
 /** Moves work between store and egress: accepts, sends, settles, claims. */
 export class Engine {
   readonly #options: EngineOptions;
-  readonly #index: MatchIndex = new MatchIndex();
-  readonly #registrations = new Map<string, Registration>();
-  readonly #lanes = new Map<string, Lane>();
+  readonly #roster: Roster;
+  readonly #window: Window;
   readonly #sending = new Set<Id>();
+  /** Claimed before it was known here that their last attempt is written. */
+  readonly #claimedEarly = new Map<Id, Delivery>();
   readonly #acceptor: Acceptor;
   readonly #dispatcher: Dispatcher;
   readonly #claimer: Claimer;
   readonly #mover: Mover;
   readonly #settler: Settler;
-  #windowBytes = 0;
   #stopping = false;
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#roster = new Roster(options.laneConcurrency);
+    this.#window = new Window(options.windowBytes);
     const { store, clock } = options;
     const now = clock.now;
     this.#settler = new Settler(store);
@@ -58,15 +57,16 @@ export class Engine {
     this.#claimer = new Claimer({
       store,
       now,
-      budget: () => this.#budget(),
+      window: this.#window,
       onClaimed: (lane, deliveries) => this.#onClaimed(lane, deliveries),
       onWake: (lane) => this.#attend(lane),
     });
     this.#mover = new Mover({ store, now, onResumed: (ref) => this.wake(ref) });
     this.#acceptor = new Acceptor({
       store: { accept: (batch) => this.#acceptAndSettle(batch) },
-      index: this.#index,
+      index: this.#roster.index,
       now,
+      subjectsOf: options.subjectsOf,
       reserve: (registration, delivery) => this.#reserve(registration, delivery),
       onCommitted: (registration, delivery, leased) =>
         this.#onCommitted(registration, delivery, leased),
@@ -82,10 +82,11 @@ export class Engine {
   /** Takes over what an earlier run left: nothing that was pending is forgotten. */
   async start(registrations: readonly Registration[]): Promise<void> {
     for (const registration of registrations) this.#know(registration);
-    const { pending, held } = await this.#options.store.recover();
+    const { pending, held, ordered } = await this.#options.store.recover();
+    for (const { tenant, registrationId: id } of ordered) this.#unorderUnlessWanted({ tenant, id });
     for (const backlog of pending) this.#takeOver(backlog);
     for (const { tenant, registrationId: id } of held) this.align({ tenant, id });
-    this.#sweep = setInterval(() => this.#sweepIdleLanes(), IDLE_LANES_SWEPT_EVERY_MS);
+    this.#sweep = setInterval(() => this.#roster.sweepIdleLanes(), IDLE_LANES_SWEPT_EVERY_MS);
     this.#sweep.unref();
   }
 
@@ -100,22 +101,21 @@ export class Engine {
    */
   onRegistration({ kind, registration }: RegistrationChange): void {
     if (kind !== 'removed') return this.#know(registration);
-    this.#registrations.delete(registrationKey(registration));
-    this.#index.remove(registration);
+    this.#roster.remove(registration);
   }
 
   /** Brings the stored deliveries of this registration in line with it, in the background. */
   align(ref: RegistrationRef): void {
-    const registration = this.#registrations.get(registrationKey(ref));
-    if (registration === undefined) this.#removeLane(registrationKey(ref));
+    const registration = this.#roster.get(ref);
+    if (registration === undefined) this.#removeLane(ref);
     this.#mover.follow(ref, registration);
   }
 
   /** Looks for due deliveries of this registration now. */
   wake(ref: RegistrationRef): void {
-    const registration = this.#registrations.get(registrationKey(ref));
+    const registration = this.#roster.get(ref);
     if (registration === undefined) return;
-    const lane = this.#lane(registration);
+    const lane = this.#roster.lane(registration);
     lane.noteDue(this.#options.clock.now());
     this.#attend(lane);
   }
@@ -127,9 +127,7 @@ export class Engine {
 
   /** Takes a waiting delivery out of its lane's window; the store decides what becomes of it. */
   drop(ref: RegistrationRef, deliveryId: Id): void {
-    const lane = this.#lanes.get(registrationKey(ref));
-    const dropped = lane?.queue.remove((delivery) => delivery.id === deliveryId);
-    if (dropped !== undefined) this.#windowBytes -= weight(dropped);
+    this.#window.remove(this.#roster.existingLane(ref), deliveryId);
   }
 
   /** Finishes what is in flight, writes it down, and starts nothing new. */
@@ -142,32 +140,26 @@ export class Engine {
   }
 
   #know(registration: Registration): void {
-    const before = this.#registrations.get(registrationKey(registration));
-    this.#registrations.set(registrationKey(registration), registration);
-    if (before === undefined) this.#index.add(registration);
-    else this.#index.replace(registration);
-    const lane = this.#lanes.get(registrationKey(registration));
-    if (lane !== undefined) lane.registration = registration;
+    const before = this.#roster.put(registration);
+    if (before?.ordering !== undefined) this.#unorderUnlessWanted(registration);
     if (before === undefined || isActive(before) === isActive(registration)) return;
-    if (!isActive(registration) && lane !== undefined) this.#empty(lane);
+    const lane = this.#roster.existingLane(registration);
+    if (!isActive(registration) && lane !== undefined) this.#window.empty(lane);
     this.align(registration);
   }
 
-  #takeOver({ tenant, registrationId: id, nextDueAt }: Backlog): void {
-    const registration = this.#registrations.get(registrationKey({ tenant, id }));
-    if (registration === undefined || !isActive(registration)) return this.align({ tenant, id });
-    const lane = this.#lane(registration);
-    lane.noteDue(nextDueAt);
-    this.#claimer.consider(lane);
+  /** Those that waited for others because of an order that is no longer wanted go on. */
+  #unorderUnlessWanted(ref: RegistrationRef): void {
+    const registration = this.#roster.get(ref);
+    if (registration !== undefined && registration.ordering === undefined) this.#mover.unorder(ref);
   }
 
-  #lane(registration: Registration): Lane {
-    let lane = this.#lanes.get(registrationKey(registration));
-    if (lane === undefined) {
-      lane = new Lane(registration, this.#options.laneConcurrency);
-      this.#lanes.set(lane.key, lane);
-    }
-    return lane;
+  #takeOver({ tenant, registrationId: id, nextDueAt }: Backlog): void {
+    const registration = this.#roster.get({ tenant, id });
+    if (registration === undefined || !isActive(registration)) return this.align({ tenant, id });
+    const lane = this.#roster.lane(registration);
+    lane.noteDue(nextDueAt);
+    this.#claimer.consider(lane);
   }
 
   /** Whatever the lane can do now it does, and it is looked at again when its breaker lets a probe through. */
@@ -179,46 +171,27 @@ export class Engine {
     this.#claimer.consider(lane);
   }
 
-  /** The lane of a registration to which deliveries may be sent; made where there is none. */
-  #activeLane(ref: RegistrationRef): Lane | undefined {
-    const registration = this.#registrations.get(registrationKey(ref));
-    return registration !== undefined && isActive(registration)
-      ? this.#lane(registration)
-      : undefined;
-  }
-
-  #removeLane(key: string): void {
-    const lane = this.#lanes.get(key);
-    if (lane !== undefined) this.#empty(lane);
-    this.#lanes.delete(key);
-    this.#options.egress.forget(key);
-  }
-
-  #empty(lane: Lane): void {
-    for (const delivery of lane.queue.drain()) this.#windowBytes -= weight(delivery);
-  }
-
-  /** How many deliveries of ordinary size memory has room for. */
-  #budget(): number {
-    const free = this.#options.windowBytes - this.#windowBytes;
-    return Math.floor(free / ORDINARY_DELIVERY_BYTES);
+  #removeLane(ref: RegistrationRef): void {
+    const lane = this.#roster.existingLane(ref);
+    if (lane !== undefined) this.#window.empty(lane);
+    this.#roster.removeLane(ref);
+    this.#options.egress.forget(registrationKey(ref));
   }
 
   #reserve(registration: Registration, delivery: Delivery): boolean {
-    if (this.#stopping || this.#windowBytes > this.#options.windowBytes) return false;
-    const lane = this.#lane(registration);
+    if (this.#stopping || this.#window.isFull) return false;
+    const lane = this.#roster.lane(registration);
     if (lane.isBehind(this.#options.clock.now()) || lane.room() === 0) return false;
-    lane.reserved += 1;
-    this.#windowBytes += weight(delivery);
+    this.#window.promise(lane, delivery);
     return true;
   }
 
   #onCommitted(registration: Registration, delivery: Delivery, leased: boolean): void {
     if (leased) this.#onDropped(registration, delivery);
-    const lane = this.#activeLane(registration);
+    const lane = this.#roster.activeLane(registration);
     if (lane === undefined) return;
     if (leased) {
-      this.#enqueue(lane, delivery);
+      this.#window.enqueue(lane, delivery);
       this.#dispatcher.consider(lane);
     } else {
       lane.noteDue(this.#options.clock.now());
@@ -227,26 +200,20 @@ export class Engine {
   }
 
   #onDropped(registration: Registration, delivery: Delivery): void {
-    const lane = this.#lanes.get(registrationKey(registration));
-    if (lane !== undefined) lane.reserved -= 1;
-    this.#windowBytes -= weight(delivery);
+    this.#window.release(this.#roster.existingLane(registration), delivery);
   }
 
   #onClaimed(lane: Lane, deliveries: readonly Delivery[]): void {
-    if (!isActive(lane.registration) || this.#lanes.get(lane.key) !== lane) return;
+    if (!isActive(lane.registration) || this.#roster.existingLane(lane) !== lane) return;
     for (const delivery of deliveries) {
-      if (!this.#sending.has(delivery.id)) this.#enqueue(lane, delivery);
+      if (this.#sending.has(delivery.id)) this.#claimedEarly.set(delivery.id, delivery);
+      else this.#window.enqueue(lane, delivery);
     }
     this.#dispatcher.consider(lane);
   }
 
-  #enqueue(lane: Lane, delivery: Delivery): void {
-    lane.queue.push(delivery);
-    this.#windowBytes += weight(delivery);
-  }
-
   readonly #onSend = (_lane: Lane, delivery: Delivery): void => {
-    this.#windowBytes -= weight(delivery);
+    this.#window.left(delivery);
     this.#sending.add(delivery.id);
   };
 
@@ -258,8 +225,10 @@ export class Engine {
   ): void => {
     const { clock, random, schedule } = this.#options;
     const now = clock.now();
+    const wasClosed = lane.breaker.state === 'closed';
     lane.learn(attempt.outcome, now, random());
-    const registration = this.#registrations.get(lane.key);
+    if (wasClosed && lane.breaker.state === 'open') void this.#giveBack(lane);
+    const registration = this.#roster.get(lane);
     const next = nextState({
       delivery,
       outcome: attempt.outcome,
@@ -271,7 +240,8 @@ export class Engine {
       random: random(),
     });
     this.#options.onAttempt(lane.registration, delivery, attempt);
-    void this.#settle({ tenant: lane.tenant, deliveryId: delivery.id, attempt, next }, lane);
+    const { id: deliveryId, tenant, ordered } = delivery;
+    void this.#settle({ tenant, deliveryId, attempt, next, ordered }, lane);
     if (registration !== undefined && judge(attempt.outcome) === 'gone')
       this.#options.onGone(registration);
     this.#attend(lane);
@@ -285,11 +255,13 @@ export class Engine {
 
   async #settle(settlement: Settlement, ref: RegistrationRef): Promise<void> {
     await this.#settler.settle(settlement);
-    const { deliveryId, next } = settlement;
+    const { deliveryId, next, ordered } = settlement;
     this.#sending.delete(deliveryId);
-    const lane = this.#activeLane(ref);
-    if (lane !== undefined && next.state === 'pending') {
-      lane.noteDue(next.dueAt);
+    const lane = this.#roster.activeLane(ref);
+    this.#takeUp(lane, settlement);
+    if (lane !== undefined && (ordered || next.state === 'pending')) {
+      // What waited behind an ordered one may be claimable now.
+      lane.noteDue(next.state === 'pending' && !ordered ? next.dueAt : this.#options.clock.now());
       this.#claimer.consider(lane);
     }
     // It went on before this was written, so nothing else would look for it.
@@ -297,15 +269,28 @@ export class Engine {
     if (!this.#settler.isFull) this.#dispatcher.pump();
   }
 
-  #sweepIdleLanes(): void {
-    for (const lane of this.#lanes.values()) if (lane.isIdle()) this.#lanes.delete(lane.key);
+  /** A claim of what was in flight counts when it saw what that attempt came to; else the attempt has freed it. */
+  #takeUp(lane: Lane | undefined, { deliveryId, attempt }: Settlement): void {
+    const claimed = this.#claimedEarly.get(deliveryId);
+    this.#claimedEarly.delete(deliveryId);
+    if (lane === undefined || claimed === undefined || claimed.attempts < attempt.number) return;
+    this.#window.enqueue(lane, claimed);
+    this.#dispatcher.consider(lane);
   }
-}
 
-function weight(delivery: Delivery): number {
-  let bytes = DELIVERY_OVERHEAD_BYTES;
-  for (const text of delivery.notifications) bytes += text.length;
-  return bytes;
+  /** What waits behind an open breaker waits in the store: it must not fill the memory of others. */
+  async #giveBack(lane: Lane): Promise<void> {
+    const deliveries = this.#window.empty(lane);
+    if (deliveries.length === 0) return;
+    try {
+      await this.#options.store.release(deliveries.map(({ tenant, id }) => ({ tenant, id })));
+      lane.noteDue(this.#options.clock.now());
+    } catch {
+      if (this.#roster.activeLane(lane) === lane)
+        for (const one of deliveries) this.#window.enqueue(lane, one);
+    }
+    this.#attend(lane);
+  }
 }
 
 function openUntil(breaker: Breaker): number | null {

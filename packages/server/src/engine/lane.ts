@@ -40,11 +40,21 @@ export class Lane {
     this.ramp = newRamp(concurrencyLimit);
   }
 
+  /** Requests that may be in flight now: one in a single file. */
+  get concurrency(): number {
+    return this.registration.ordering === 'strict' ? 1 : this.ramp.concurrency;
+  }
+
+  /** True when its window holds nothing and nothing is promised to it. */
+  get isEmpty(): boolean {
+    return this.queue.length === 0 && this.reserved === 0;
+  }
+
   /** True when a delivery could be sent now. */
   isReady(now: number): boolean {
     return (
       this.queue.length > 0 &&
-      this.inFlight < this.ramp.concurrency &&
+      this.inFlight < this.concurrency &&
       isActive(this.registration) &&
       mayTry(this.breaker, { now, inFlight: this.inFlight })
     );
@@ -80,12 +90,12 @@ export class Lane {
   /** True when nothing would be lost by forgetting this lane. */
   isIdle(): boolean {
     return (
-      this.queue.length === 0 &&
+      this.isEmpty &&
       this.inFlight === 0 &&
-      this.reserved === 0 &&
       !this.claiming &&
       this.nextDueAt === Infinity &&
-      this.breaker.state === 'closed'
+      this.breaker.state === 'closed' &&
+      this.breaker.failures === 0
     );
   }
 }

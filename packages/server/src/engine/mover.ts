@@ -6,9 +6,9 @@ const MOVE_STEP = 500;
 const RETRY_AFTER_FAILURE_MS = 1000;
 
 export type MoverOptions = {
-  readonly store: Pick<Store, 'move'>;
+  readonly store: Pick<Store, 'move' | 'unorder'>;
   readonly now: () => number;
-  /** Called when deliveries of a registration became pending again. */
+  /** Called when deliveries of a registration became pending or claimable again. */
   readonly onResumed: (ref: RegistrationRef) => void;
 };
 
@@ -33,6 +33,11 @@ export class Mover {
     this.#last = this.#last.then(() => this.#align(owner, registration));
   }
 
+  /** Takes the order from the deliveries of this registration. */
+  unorder(owner: RegistrationRef): void {
+    this.#last = this.#last.then(() => this.#unorder(owner));
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#last;
@@ -52,6 +57,13 @@ export class Mover {
     }
   }
 
+  async #unorder(owner: RegistrationRef): Promise<void> {
+    const step = (): Promise<boolean> =>
+      this.#options.store.unorder(owner.tenant, owner.id, MOVE_STEP);
+    while (!this.#stopped && (await this.#persist(step, true)));
+    this.#options.onResumed(owner);
+  }
+
   async #moveAll(owner: RegistrationRef, course: Course): Promise<void> {
     while (!this.#stopped) {
       const moved = await this.#moveStep(owner, course);
@@ -60,13 +72,19 @@ export class Mover {
   }
 
   async #moveStep(owner: RegistrationRef, course: Course): Promise<number> {
+    const place = { tenant: owner.tenant, registrationId: owner.id };
+    const now = this.#options.now();
+    const move = { ...place, ...course, now, limit: MOVE_STEP };
+    return this.#persist(() => this.#options.store.move(move), MOVE_STEP);
+  }
+
+  /** Where the store fails it waits, and answers as if there were more to do. */
+  async #persist<T>(step: () => Promise<T>, more: T): Promise<T> {
     try {
-      const now = this.#options.now();
-      const place = { tenant: owner.tenant, registrationId: owner.id };
-      return await this.#options.store.move({ ...place, ...course, now, limit: MOVE_STEP });
+      return await step();
     } catch {
       await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER_FAILURE_MS));
-      return MOVE_STEP;
+      return more;
     }
   }
 }

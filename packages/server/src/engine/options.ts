@@ -4,6 +4,7 @@ import type { Delivery } from '../core/delivery.ts';
 import type { Registration } from '../core/registration.ts';
 import type { Schedule } from '../core/schedule.ts';
 import type { Egress } from '../egress/port.ts';
+import type { SubjectsOf } from './acceptor.ts';
 import type { Store } from '../store/port.ts';
 
 export type EngineOptions = {
@@ -22,6 +23,8 @@ export type EngineOptions = {
   readonly laneConcurrency: number;
   /** Characters of payload that lanes hold in memory, over all lanes. */
   readonly windowBytes: number;
+  /** What deliveries are ordered by where a registration asks for it. */
+  readonly subjectsOf: SubjectsOf;
   /** Called after each attempt, before it is written. */
   readonly onAttempt: (registration: Registration, delivery: Delivery, attempt: Attempt) => void;
   /** Called when an endpoint answered 410: the registration is to be switched off. */

@@ -49,8 +49,11 @@ export function createDeliveries(deps: DeliveriesDeps): Deliveries {
       engine.drop(ownerOf(found.row), id);
       const now = clock.now();
       const note = noteOf(now, by, found.row, 'cancelled');
-      if (await store.cancel(tenant, id, now, note)) return true;
-      throw new AppError('conflict', `The delivery ${id} has ended: it is ${found.row.state}.`);
+      if (!(await store.cancel(tenant, id, now, note)))
+        throw new AppError('conflict', `The delivery ${id} has ended: it is ${found.row.state}.`);
+      // Others may have waited for it.
+      engine.wake(ownerOf(found.row));
+      return true;
     },
   };
 }

@@ -1,6 +1,7 @@
 import { BUILTIN_FILTERS, WILDCARD_FILTER } from '../catalog/builtin.ts';
 import { type AuditEntry, auditEntry, type Origin, SERVICE } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
+import { subjectKeys } from '../core/subjects.ts';
 import { AppError } from '../core/errors.ts';
 import type { Filter } from '../core/filter.ts';
 import { isPrivateFilter, WILDCARD } from '../core/registration.ts';
@@ -53,4 +54,11 @@ function refuseReserved(name: string, builtIn: ReadonlyMap<string, Filter>): voi
   if (isPrivateFilter(name) || name === WILDCARD) {
     throw new AppError('bad_request', `'${name}' is not a name for a filter.`);
   }
+}
+
+/** The subjects of a notification by the filter of its action, each as one text. */
+export function subjectsBy(
+  filters: Pick<Filters, 'get'>,
+): (action: string, text: string) => readonly string[] {
+  return (action, text) => subjectKeys(filters.get(action), text);
 }

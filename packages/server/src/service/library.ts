@@ -4,6 +4,7 @@ import type { Filter } from '../core/filter.ts';
 import type { Id } from '../core/id.ts';
 import type { ApiKey, Caller, Level } from '../core/key.ts';
 import type { Missed } from '../core/missed.ts';
+import type { Ordering } from '../core/ordering.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { EventDraft } from '../core/publication.ts';
 import type { Registration } from '../core/registration.ts';
@@ -25,6 +26,7 @@ export type RegistrationDraft = {
   readonly properties: string;
   /** Compact JSON text; null where every notification of the filters is wanted. */
   readonly conditions: string | null;
+  readonly ordering: Ordering | null;
 };
 
 export type RegisterOptions = {

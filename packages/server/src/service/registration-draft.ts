@@ -2,6 +2,7 @@ import { AppError } from '../core/errors.ts';
 import { JsonError, JsonScanner } from '../core/json-scan.ts';
 import { compactJson, readItems, readMembers } from '../core/json-text.ts';
 import { strictJson } from '../core/lenient-json.ts';
+import { type Ordering, ORDERINGS } from '../core/ordering.ts';
 import type { RegistrationDraft } from './library.ts';
 
 /** Microsoft's texts of model errors. */
@@ -28,6 +29,7 @@ export function readRegistration(body: string): RegistrationDraft | undefined {
     headers: readHeaders(members.get('headers'), state),
     properties: readProperties(members.get('properties')),
     conditions: readConditions(members.get('conditions')),
+    ordering: readOrdering(members.get('ordering'), state),
   };
   state.throwIfAny();
   return draft;
@@ -103,6 +105,15 @@ function readFlag(raw: string | undefined, state: ModelState): boolean {
   if (text === 'true' || /^-?[1-9]\d*$/.test(raw)) return true;
   if (text !== 'false' && raw !== '0') state.add('.IsPaused', ERROR);
   return false;
+}
+
+function readOrdering(raw: string | undefined, state: ModelState): Ordering | null {
+  if (raw === undefined || raw === 'null') return null;
+  const name = raw.startsWith('"') ? readText(raw) : null;
+  const ordering = ORDERINGS.find((known) => known === name);
+  if (ordering === undefined && name !== 'none')
+    state.add('.Ordering', "Ordering is 'none', 'subject' or 'strict'.");
+  return ordering ?? null;
 }
 
 /** A single name in place of a list is refused: Microsoft's reader would silently subscribe to everything. */

@@ -64,6 +64,7 @@ export async function judgeRegistration(
     createdAt: now,
     updatedAt: now,
     switchedOff: null,
+    ...(draft.ordering === null ? {} : { ordering: draft.ordering }),
   };
   const registration = await askRegistrars(deps.registrars, asked);
   judgeSecret(registration.secret);

@@ -38,6 +38,7 @@ function draft(changes: Partial<RegistrationDraft> = {}): RegistrationDraft {
     headers: [],
     properties: '{}',
     conditions: null,
+    ordering: null,
     ...changes,
   };
 }

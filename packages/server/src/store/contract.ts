@@ -5,6 +5,7 @@ import type { ApiKey } from '../core/key.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { type Id, newId } from '../core/id.ts';
 import type { Registration } from '../core/registration.ts';
+import { orderContract } from './order-contract.ts';
 import type {
   AuditQuery,
   NewDelivery,
@@ -30,6 +31,7 @@ export function storeContract(
   open: () => Promise<{ store: Store; done: () => Promise<void> }>,
 ): void {
   searchContract(open);
+  orderContract(open);
   let store: Store;
   let done: () => Promise<void>;
   let tenantNumber = 0;
@@ -50,6 +52,7 @@ export function storeContract(
     state: 'pending',
     leased: false,
     picks: null,
+    orderKeys: null,
     ...rest,
   });
 
@@ -74,6 +77,7 @@ export function storeContract(
     tenant,
     deliveryId,
     next,
+    ordered: false,
     attempt: {
       deliveryId,
       number,

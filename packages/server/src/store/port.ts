@@ -16,6 +16,13 @@ export type NewDelivery = {
   readonly leased: boolean;
   /** Indices of the notifications this registration gets; null for all of them. */
   readonly picks: readonly number[] | null;
+  /**
+   * The keys it is ordered by, each once and at least one; null where it is not. It is behind while
+   * an event accepted earlier has an unfinished (pending or held) delivery to the same registration
+   * with a key in common, and what is behind is not claimed. Ordered deliveries are never accepted
+   * as leased.
+   */
+  readonly orderKeys: readonly string[] | null;
 };
 
 /** One event of one tenant with everything that must be committed with it. */
@@ -62,6 +69,8 @@ export type Settlement = {
   readonly deliveryId: Id;
   readonly attempt: Attempt;
   readonly next: NextState;
+  /** That of its delivery: tells whether others may have waited for this. */
+  readonly ordered: boolean;
 };
 
 export type LaneRoom = {
@@ -71,13 +80,13 @@ export type LaneRoom = {
   readonly room: number;
 };
 
-/** `nextDueAt`: when the oldest delivery that was left behind is due; null when none is pending. */
+/** `nextDueAt`: when the first of those that could have been claimed but were not is due; null when there is none. */
 export type LaneClaim = {
   readonly deliveries: readonly Delivery[];
   readonly nextDueAt: number | null;
 };
 
-/** A registration with pending deliveries, and when the first of them is due. */
+/** A registration with pending deliveries, and when the first of those that can be claimed is due. */
 export type Backlog = {
   readonly tenant: string;
   readonly registrationId: Id;
@@ -89,6 +98,8 @@ export type Recovery = {
   readonly pending: readonly Backlog[];
   /** Registrations with held deliveries: those that are active again by now go on. */
   readonly held: readonly { readonly tenant: string; readonly registrationId: Id }[];
+  /** Registrations with unfinished deliveries that have an order: not all of them may want one still. */
+  readonly ordered: readonly { readonly tenant: string; readonly registrationId: Id }[];
 };
 
 /** A row of the delivery log. */
@@ -101,7 +112,7 @@ export type DeliveryRow = {
   readonly reason: string | null;
   readonly attempts: number;
   readonly createdAt: number;
-  /** When it is due (pending) or ended; null when held. */
+  /** When it is due; null unless it is pending and not behind others. */
   readonly dueAt: number | null;
   readonly endedAt: number | null;
   /** Actions of the notifications it carries. */
@@ -190,6 +201,9 @@ export type Move = {
   readonly limit: number;
 };
 
+/** The reason a delivery has while it is behind others in its registration's order. */
+export const BEHIND = 'waits for an earlier delivery';
+
 /**
  * What Schoolbell keeps, in the engine's words. Writes resolve only after they are on disk, in the
  * order in which they were called. Every read and write but the loaders names its tenant, and an id
@@ -203,7 +217,7 @@ export interface Store {
   accept(batch: readonly Publication[]): Promise<readonly Acceptance[]>;
   /** Records attempts and new states. False for a delivery that was not pending any more: nothing of it is written but the attempt. */
   settle(batch: readonly Settlement[]): Promise<readonly boolean[]>;
-  /** Leases what is due at `now`, oldest due first, up to each lane's room. */
+  /** Leases what is due at `now` and not behind, oldest due first, up to each lane's room. */
   claim(lanes: readonly LaneRoom[], now: number): Promise<readonly LaneClaim[]>;
   /** Gives leases back without an attempt. */
   release(deliveries: readonly { readonly tenant: string; readonly id: Id }[]): Promise<void>;
@@ -211,7 +225,16 @@ export interface Store {
   recover(): Promise<Recovery>;
   /** How many were moved; fewer than `limit` means none is left. */
   move(move: Move): Promise<number>;
-  /** Makes one delivery pending again and due now, whatever ended it and from the first step of the schedule; false when there is none. The caller sees to it that no lane holds it. */
+  /**
+   * Takes the order from unfinished deliveries of this registration, about `limit` at a time. False
+   * when none is left that has one.
+   */
+  unorder(tenant: string, registrationId: Id, limit: number): Promise<boolean>;
+  /**
+   * Makes one delivery pending again and due now, whatever ended it and from the first step of the
+   * schedule; false when there is none. It takes its old place in its registration's order: what
+   * can be claimed is behind it from now on. The caller sees to it that no lane holds it.
+   */
   retry(tenant: string, id: Id, now: number, note?: AuditEntry): Promise<boolean>;
   /** Cancels one pending or held delivery; false when there is none in such a state. */
   cancel(tenant: string, id: Id, now: number, note?: AuditEntry): Promise<boolean>;

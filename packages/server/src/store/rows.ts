@@ -1,7 +1,7 @@
 import type { Attempt } from '../core/attempt.ts';
 import { DELIVERY_STATES, type DeliveryState, NOTIFICATION_SEPARATOR } from '../core/delivery.ts';
 import { idTime } from '../core/id.ts';
-import type { DeliveryRow, EventRow, LastOutcome } from './port.ts';
+import { BEHIND, type DeliveryRow, type EventRow, type LastOutcome } from './port.ts';
 
 /** What a database gives for a row. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -38,16 +38,17 @@ export function pickNotifications(row: Row): readonly string[] {
 
 export function toDeliveryRow(row: Row): DeliveryRow {
   const id = text(row, 'id');
+  const isBehind = row['leased'] === -1;
   return {
     id,
     tenant: text(row, 'tenant'),
     eventId: text(row, 'event_id'),
     registrationId: text(row, 'registration_id'),
     state: DELIVERY_STATES[integer(row, 'state')] ?? 'pending',
-    reason: textOrNull(row, 'reason'),
+    reason: isBehind ? BEHIND : textOrNull(row, 'reason'),
     attempts: integer(row, 'attempts'),
     createdAt: idTime(id),
-    dueAt: integerOrNull(row, 'due_at'),
+    dueAt: isBehind ? null : integerOrNull(row, 'due_at'),
     endedAt: integerOrNull(row, 'ended_at'),
     actions: pick(parse<string[]>(row, 'actions'), row),
     picks: row['picks'] === null ? null : parse<number[]>(row, 'picks'),

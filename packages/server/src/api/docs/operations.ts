@@ -58,6 +58,13 @@ const registrationBody = {
       description: 'Copied into every delivery.',
     },
     Conditions: conditions,
+    Ordering: {
+      type: 'string',
+      enum: ['none', 'subject', 'strict'],
+      default: 'none',
+      description:
+        'Where deliveries must come in the order in which their events were accepted: those of one learner or course (`subject`), or all of them in a single file (`strict`).',
+    },
   },
   examples: [REGISTRATION_EXAMPLE],
 };

@@ -18,12 +18,17 @@ export type MemoryRow = {
   dueAt: number;
   attempts: number;
   step: number;
+  /** Null where it has no order. */
+  orderKeys: readonly string[] | null;
+  /** When it was last claimed and last retried by hand, in calls of the store. */
+  claimedAt: number;
+  retriedAt: number;
 };
 
 /** The part of the store that the engine uses. */
 export type EngineStore = Pick<
   Store,
-  'accept' | 'settle' | 'claim' | 'release' | 'recover' | 'move'
+  'accept' | 'settle' | 'claim' | 'release' | 'recover' | 'move' | 'unorder'
 >;
 
 /**
@@ -34,10 +39,33 @@ export type EngineStore = Pick<
 export class MemoryStore implements EngineStore {
   readonly rows: Map<string, MemoryRow> = new Map();
   readonly #delay: () => Promise<void>;
+  /** Those that have not ended, in order of acceptance. */
+  readonly #open = new Map<string, MemoryRow[]>();
+  #calls = 0;
   #order: Promise<unknown> = Promise.resolve();
 
   constructor(delay: () => Promise<void>) {
     this.#delay = delay;
+  }
+
+  /** The store as one process sees it; after its end nothing comes of what it asks for. */
+  session(): { readonly store: EngineStore; readonly end: () => void } {
+    let isAlive = true;
+    const whileAlive = <Args extends unknown[], T>(call: (...args: Args) => Promise<T>) => {
+      return (...args: Args): Promise<T> => (isAlive ? call(...args) : new Promise(() => {}));
+    };
+    const store = {
+      accept: whileAlive((batch: readonly Publication[]) => this.accept(batch)),
+      settle: whileAlive((batch: readonly Settlement[]) => this.settle(batch)),
+      claim: whileAlive((lanes: readonly LaneRoom[], now: number) => this.claim(lanes, now)),
+      release: whileAlive((given: readonly { readonly id: string }[]) => this.release(given)),
+      recover: whileAlive(() => this.recover()),
+      move: whileAlive((move: Move) => this.move(move)),
+      unorder: whileAlive((tenant: string, id: string, limit: number) =>
+        this.unorder(tenant, id, limit),
+      ),
+    };
+    return { store, end: () => (isAlive = false) };
   }
 
   accept(batch: readonly Publication[]): Promise<readonly Acceptance[]> {
@@ -50,9 +78,11 @@ export class MemoryStore implements EngineStore {
               made.picks === null ? texts : made.picks.map((pick) => texts[pick] ?? '');
             const { id, registrationId } = made;
             const place = { id, registrationId, tenant: event.tenant, eventId: event.id };
-            const delivery = { ...place, notifications, attempts: 0, step: 0 };
+            const { orderKeys } = made;
+            const progress = { attempts: 0, step: 0 };
+            const delivery = { ...place, ...progress, notifications, ordered: orderKeys !== null };
             const state = { state: made.state, leased: made.leased, dueAt: event.acceptedAt };
-            this.rows.set(id, { delivery, ...state, attempts: 0, step: 0 });
+            this.#add({ delivery, ...state, ...progress, orderKeys, claimedAt: 0, retriedAt: 0 });
           }
         }
         return { kind: 'accepted' as const };
@@ -84,21 +114,28 @@ export class MemoryStore implements EngineStore {
         { tenant: string; registrationId: string; nextDueAt: number }
       >();
       const held = new Map<string, { tenant: string; registrationId: string }>();
+      const ordered = new Map<string, { tenant: string; registrationId: string }>();
       for (const row of this.rows.values()) {
         const { tenant, registrationId } = row.delivery;
         row.leased = false;
+        if (row.orderKeys !== null && isOpen(row))
+          ordered.set(registrationId, { tenant, registrationId });
         if (row.state === 'held') held.set(registrationId, { tenant, registrationId });
         if (row.state !== 'pending') continue;
         const nextDueAt = Math.min(row.dueAt, pending.get(registrationId)?.nextDueAt ?? Infinity);
         pending.set(registrationId, { tenant, registrationId, nextDueAt });
       }
-      return { pending: [...pending.values()], held: [...held.values()] };
+      return {
+        pending: [...pending.values()],
+        held: [...held.values()],
+        ordered: [...ordered.values()],
+      };
     });
   }
 
   move(move: Move): Promise<number> {
     return this.#inOrder(() => {
-      const rows = this.#of(move.registrationId).filter((row) => row.state === move.from);
+      const rows = this.#openOf(move.registrationId).filter((row) => row.state === move.from);
       const moved = rows.slice(0, move.limit);
       for (const row of moved) {
         row.state = move.to;
@@ -109,10 +146,67 @@ export class MemoryStore implements EngineStore {
     });
   }
 
+  unorder(_tenant: string, registrationId: string, limit: number): Promise<boolean> {
+    return this.#inOrder(() => {
+      const rows = this.#openOf(registrationId).filter((row) => row.orderKeys !== null);
+      for (const row of rows.slice(0, limit)) row.orderKeys = null;
+      return rows.length > 0;
+    });
+  }
+
+  retry(id: string, now: number): Promise<void> {
+    return this.#inOrder(() => {
+      const row = this.rows.get(id);
+      if (row === undefined) return;
+      row.state = 'pending';
+      row.leased = false;
+      row.dueAt = now;
+      row.step = 0;
+      row.retriedAt = this.#calls;
+      const { registrationId } = row.delivery;
+      const all = [...this.rows.values()];
+      this.#open.set(
+        registrationId,
+        all.filter(({ delivery }) => delivery.registrationId === registrationId),
+      );
+    });
+  }
+
+  cancel(id: string): Promise<void> {
+    return this.#inOrder(() => {
+      const row = this.rows.get(id);
+      if (row === undefined || !isOpen(row)) return;
+      row.state = 'cancelled';
+      row.leased = false;
+    });
+  }
+
+  /** An older one with a key in common that has not ended; undefined when this one may be sent. */
+  before(row: MemoryRow): MemoryRow | undefined {
+    const turns = firstOfEachKey(this.#openOf(row.delivery.registrationId));
+    const key = row.orderKeys?.find((each) => (turns.get(each) ?? row) !== row);
+    return key === undefined ? undefined : turns.get(key);
+  }
+
+  /** True when a delivery of this registration should be on its way. */
+  isDue(registrationId: string, now: number): boolean {
+    const rows = this.#openOf(registrationId);
+    const turns = firstOfEachKey(rows);
+    return rows.some((row) => row.state === 'pending' && row.dueAt <= now && isFirst(row, turns));
+  }
+
   #inOrder<T>(work: () => T): Promise<T> {
-    const done = this.#order.then(this.#delay).then(work);
+    const done = this.#order.then(this.#delay).then(() => {
+      this.#calls += 1;
+      return work();
+    });
     this.#order = done.catch(() => undefined);
     return done;
+  }
+
+  #add(row: MemoryRow): void {
+    this.rows.set(row.delivery.id, row);
+    this.#openOf(row.delivery.registrationId).push(row);
   }
 
   #settleOne({ deliveryId, next }: Settlement): boolean {
@@ -131,17 +225,43 @@ export class MemoryStore implements EngineStore {
   }
 
   #claimOne(lane: LaneRoom, now: number): LaneClaim {
-    const waiting = this.#of(lane.registrationId)
-      .filter((row) => row.state === 'pending' && !row.leased)
+    const rows = this.#openOf(lane.registrationId);
+    const turns = firstOfEachKey(rows);
+    const waiting = rows
+      .filter((row) => row.state === 'pending' && !row.leased && isFirst(row, turns))
       .toSorted((a, b) => a.dueAt - b.dueAt);
     const due = waiting.filter((row) => row.dueAt <= now).slice(0, lane.room);
-    for (const row of due) row.leased = true;
+    for (const row of due) {
+      row.leased = true;
+      row.claimedAt = this.#calls;
+    }
     const rest = waiting[due.length];
-    const deliveries = due.map(({ delivery, attempts, step }) => ({ ...delivery, attempts, step }));
+    const deliveries = due.map(({ delivery, attempts, step, orderKeys }) => {
+      return { ...delivery, attempts, step, ordered: orderKeys !== null };
+    });
     return { deliveries, nextDueAt: rest?.dueAt ?? null };
   }
 
-  #of(registrationId: string): MemoryRow[] {
-    return [...this.rows.values()].filter((row) => row.delivery.registrationId === registrationId);
+  #openOf(registrationId: string): MemoryRow[] {
+    const open = (this.#open.get(registrationId) ?? []).filter(isOpen);
+    this.#open.set(registrationId, open);
+    return open;
   }
+}
+
+function isOpen({ state }: MemoryRow): boolean {
+  return state === 'pending' || state === 'held';
+}
+
+/** Rows are in order of acceptance. */
+function firstOfEachKey(rows: readonly MemoryRow[]): ReadonlyMap<string, MemoryRow> {
+  const first = new Map<string, MemoryRow>();
+  for (const row of rows) {
+    for (const key of row.orderKeys ?? []) if (!first.has(key)) first.set(key, row);
+  }
+  return first;
+}
+
+function isFirst(row: MemoryRow, turns: ReadonlyMap<string, MemoryRow>): boolean {
+  return row.orderKeys?.every((key) => turns.get(key) === row) ?? true;
 }

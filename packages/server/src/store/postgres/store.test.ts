@@ -56,6 +56,7 @@ function madeAt(time: number): NewEvent {
     state: 'pending',
     leased: true,
     picks: null,
+    orderKeys: null,
   } as const;
   const id = idOf(time);
   const times = { acceptedAt: time, occurredAt: null };
@@ -72,7 +73,13 @@ function endedAt(event: NewEvent, at: number): Settlement {
   const outcome = { kind: 'connect_error', code: 'X' } as const;
   const attempt = { deliveryId, number: 1, startedAt: at, durationMs: 0, outcome };
   const next = { state: 'delivered', reason: null } as const;
-  return { tenant: 't', deliveryId, attempt: { ...attempt, requestHeaders: [] }, next };
+  return {
+    tenant: 't',
+    deliveryId,
+    attempt: { ...attempt, requestHeaders: [] },
+    next,
+    ordered: false,
+  };
 }
 
 test('nodes that start at once migrate once, and one of them is let in', async () => {

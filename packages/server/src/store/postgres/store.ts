@@ -18,6 +18,7 @@ import { claim, recover, release } from './write-claim.ts';
 import { cancel, move, retry } from './write-deliveries.ts';
 import { check, noted, notedIfKnown, putSetting, setting, writes } from './write-installation.ts';
 import { deleteTenant } from './write-removal.ts';
+import { unorder } from './write-order.ts';
 import { settle } from './write-settle.ts';
 
 export type PostgresOptions = DatabaseOptions & {
@@ -79,7 +80,9 @@ type Calls<Names extends keyof Store> = Pick<Store, Names>;
 
 function deliveryCalls(
   place: Place,
-): Calls<'accept' | 'settle' | 'claim' | 'release' | 'recover' | 'move' | 'retry' | 'cancel'> {
+): Calls<
+  'accept' | 'settle' | 'claim' | 'release' | 'recover' | 'move' | 'unorder' | 'retry' | 'cancel'
+> {
   const { database } = place;
   return {
     accept: (batch) => accept(place, batch),
@@ -88,6 +91,8 @@ function deliveryCalls(
     release: (released) => release(place, released),
     recover: () => recover(place, ALL_SHARDS),
     move: (asked) => move(place, asked),
+    unorder: (tenant, registrationId, limit) =>
+      unorder(database, { tenant, registrationId }, limit),
     retry: (tenant, id, now, note) =>
       noted(database, note, (query) => retry(query, { tenant, id, now })),
     cancel: (tenant, id, now, note) =>

@@ -1,8 +1,9 @@
 import { shardOf } from '../../core/shard.ts';
 import type { Acceptance, Publication } from '../port.ts';
 import { type Row, stateCode, text } from '../rows.ts';
-import type { Statement } from './database.ts';
+import type { Query, Statement } from './database.ts';
 import { FENCE, type Place } from './place.ts';
+import { type DeliveryRef, enrol, lockOrder, takePlaces } from './write-order.ts';
 
 const ACCEPT: Statement = {
   name: 'accept',
@@ -37,12 +38,14 @@ to_index as (
   select tenant, id
     from new_events),
 new_deliveries as (
-  insert into deliveries (tenant, id, event_id, registration_id, shard, state, leased, due_at, picks)
+  insert into deliveries (tenant, id, event_id, registration_id, shard, state, leased, due_at, picks,
+                          order_keys, order_seq)
   select tenant, id, event_id, registration_id, shard, state,
-         case when leased and exists (select from fence) then $2::bigint else 0 end, due_at, picks
+         case when leased and exists (select from fence) then $2::bigint else 0 end, due_at, picks,
+         order_keys, order_seq
     from unnest($16::int[], $17::text[], $18::text[], $19::text[], $20::text[], $21::smallint[],
-                $22::smallint[], $23::bool[], $24::bigint[], $25::text[])
-      as d (publication, tenant, id, event_id, registration_id, shard, state, leased, due_at, picks)
+                $22::smallint[], $23::bool[], $24::bigint[], $25::text[], $26::text[], $27::bigint[])
+      as d (publication, tenant, id, event_id, registration_id, shard, state, leased, due_at, picks, order_keys, order_seq)
    where publication not in (select publication from refused))
 select array(select publication from refused) as refused`,
 };
@@ -113,15 +116,42 @@ async function write(
   lease: number,
 ): Promise<ReadonlySet<Publication>> {
   const values = [epoch(), lease, ...keyColumns(batch), ...eventColumns(batch)];
-  try {
-    const [row] = await database.query(ACCEPT, [...values, ...deliveryColumns(batch)]);
+  const insert = async (query: Query, placeOf: Places): Promise<ReadonlySet<Publication>> => {
+    const [row] = await query(ACCEPT, [...values, ...deliveryColumns(batch, placeOf)]);
     const refused = (row?.['refused'] ?? []) as number[];
     return new Set(batch.filter((_, index) => refused.includes(index)));
+  };
+  const ordered = orderedIn(batch);
+  try {
+    if (ordered.length === 0) return await insert(database.query.bind(database), new Map());
+    return await database.transaction(async (query) => {
+      await lockOrder(
+        query,
+        ordered.map(({ tenant }) => tenant),
+      );
+      const places = await takePlaces(query, ordered.length);
+      const placeOf = new Map(ordered.map(({ id }, index) => [id, places[index] ?? 0]));
+      const refused = await insert(query, placeOf);
+      const written = batch.filter((publication) => !refused.has(publication));
+      await enrol(query, written, placeOf);
+      return refused;
+    });
   } catch (error) {
     // It may have been committed all the same, with leases that nobody holds.
     leases.lose(lease);
     throw error;
   }
+}
+
+type Places = ReadonlyMap<string, number>;
+
+/** In order of acceptance. */
+function orderedIn(batch: readonly Publication[]): DeliveryRef[] {
+  return batch.flatMap(({ events }) =>
+    events.flatMap(({ tenant, deliveries }) =>
+      deliveries.flatMap(({ id, orderKeys }) => (orderKeys === null ? [] : [{ tenant, id }])),
+    ),
+  );
 }
 
 function keyColumns(batch: readonly Publication[]): KeyColumns {
@@ -150,16 +180,18 @@ function eventColumns(batch: readonly Publication[]): Column[] {
   return columns;
 }
 
-function deliveryColumns(batch: readonly Publication[]): Column[] {
-  const columns: Column[] = [[], [], [], [], [], [], [], [], [], []];
+function deliveryColumns(batch: readonly Publication[], placeOf: Places): Column[] {
+  const columns: Column[] = Array.from({ length: 12 }, () => []);
   batch.forEach(({ events }, publication) => {
     for (const { tenant, id: eventId, acceptedAt, deliveries } of events) {
-      for (const { id, registrationId, state, leased, picks } of deliveries) {
+      for (const { id, registrationId, state, leased, picks, orderKeys } of deliveries) {
         const shard = shardOf({ tenant, id: registrationId });
         const dueAt = state === 'pending' ? acceptedAt : null;
         const picked = picks === null ? null : JSON.stringify(picks);
         const owner = [publication, tenant, id, eventId, registrationId, shard];
-        push(columns, [...owner, stateCode(state), leased, dueAt, picked]);
+        const keys = orderKeys === null ? null : JSON.stringify(orderKeys);
+        const order = [keys, placeOf.get(id) ?? null];
+        push(columns, [...owner, stateCode(state), leased, dueAt, picked, ...order]);
       }
     }
   });

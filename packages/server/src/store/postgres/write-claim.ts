@@ -3,8 +3,9 @@ import type { Delivery } from '../../core/delivery.ts';
 import type { Id } from '../../core/id.ts';
 import type { LaneClaim, LaneRoom, Recovery } from '../port.ts';
 import { integer, integerOrNull, pickNotifications, type Row, text } from '../rows.ts';
-import type { Statement } from './database.ts';
+import type { Database, Statement } from './database.ts';
 import { FENCE, type Place } from './place.ts';
+import { followLocked, orderedOwners } from './write-order.ts';
 
 /**
  * Each lane reads one more than it has room for: the first that is left behind, or not due yet,
@@ -43,15 +44,16 @@ leased as (
      and d.id = n.id
      and d.state = 0
      and d.leased = 0
-  returning n.lane, n.due_at, d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks)
-select l.lane, l.due_at, l.tenant, l.id, l.event_id, l.registration_id, l.attempts, l.step, l.picks,
+  returning n.lane, n.due_at, d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks,
+            d.order_keys is not null as ordered)
+select l.lane, l.due_at, l.tenant, l.id, l.event_id, l.registration_id, l.attempts, l.step, l.picks, l.ordered,
        e.payload, null::bigint as next_due_at
   from leased l
   join events e
     on e.tenant = l.tenant
    and e.id = l.event_id
  union all
-select lane, null, null, null, null, null, null, null, null, null, min(due_at)
+select lane, null, null, null, null, null, null, null, null, null, null, min(due_at)
   from next
  where not wanted
  group by lane
@@ -67,7 +69,9 @@ update deliveries d
   from unnest($2::text[], $3::text[]) as g (tenant, id), fence
  where d.tenant = g.tenant
    and d.id = g.id
-   and d.state = 0`,
+   and d.state = 0
+   and d.leased > 0
+returning d.tenant, d.id, d.order_keys`,
 };
 
 const UNDO: Statement = {
@@ -86,7 +90,8 @@ update deliveries
    set leased = 0
  where state = 0
    and shard = any($1::smallint[])
-   and leased <> 0`,
+   and leased > 0
+returning tenant, id, order_keys`,
 };
 
 /** Each registration that has some, one index probe each: a loose index scan. */
@@ -195,6 +200,7 @@ function toDelivery(row: Row): Delivery {
     notifications: pickNotifications(row),
     attempts: integer(row, 'attempts'),
     step: integer(row, 'step'),
+    ordered: row['ordered'] === true,
   };
 }
 
@@ -203,18 +209,28 @@ export async function release(
   deliveries: readonly { readonly tenant: string; readonly id: Id }[],
 ): Promise<void> {
   const tenants = deliveries.map(({ tenant }) => tenant);
-  await database.query(RELEASE, [epoch(), tenants, deliveries.map(({ id }) => id)]);
+  const ids = deliveries.map(({ id }) => id);
+  await placeAgain(database, await database.query(RELEASE, [epoch(), tenants, ids]));
 }
 
 /** What waits in these shards, after all leases in them were given back. */
 export async function recover({ database }: Place, shards: readonly number[]): Promise<Recovery> {
-  await database.query(UNLEASE, [shards]);
+  await placeAgain(database, await database.query(UNLEASE, [shards]));
   const pending = await database.query(PENDING, [shards]);
   const held = await database.query(HELD, [shards]);
   return {
     pending: pending.map((row) => ({ ...ownerOf(row), nextDueAt: integer(row, 'due_at') })),
     held: held.map(ownerOf),
+    ordered: await orderedOwners(database, shards),
   };
+}
+
+/** What comes back from lanes may have been put behind another one meanwhile, by a retry by hand. */
+async function placeAgain(database: Database, rows: readonly Row[]): Promise<void> {
+  const ordered = rows
+    .filter((row) => row['order_keys'] !== null)
+    .map((row) => ({ tenant: text(row, 'tenant'), id: text(row, 'id') }));
+  if (ordered.length > 0) await database.transaction((query) => followLocked(query, ordered));
 }
 
 function ownerOf(row: Row): { tenant: string; registrationId: string } {

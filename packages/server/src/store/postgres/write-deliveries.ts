@@ -4,6 +4,7 @@ import type { Move } from '../port.ts';
 import { stateCode, text } from '../rows.ts';
 import type { Query, Statement } from './database.ts';
 import { FENCE, type Place } from './place.ts';
+import { follow, lockOrder, reenrol } from './write-order.ts';
 
 const WAITING_OF_LANE = `
 chosen as materialized (
@@ -28,7 +29,7 @@ update deliveries d
  where d.tenant = s.tenant
    and d.id = s.id
    and d.state = $2
-returning d.id`,
+returning d.id, d.order_keys`,
 };
 
 const CANCEL_SOME: Statement = {
@@ -45,10 +46,11 @@ gone as (
   returning d.*)
 insert into ended_deliveries
        (tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, state,
-        ended_at, reason)
-select tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, 4, $7::bigint, $8::text
+        ended_at, reason, order_keys, order_seq)
+select tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, 4, $7::bigint, $8::text,
+       order_keys, order_seq
   from gone
-returning id`,
+returning id, order_keys`,
 };
 
 const RETRY_WAITING: Statement = {
@@ -80,8 +82,9 @@ with gone as (
   returning *)
 insert into deliveries
        (tenant, id, event_id, registration_id, shard, state, attempts, due_at, picks, class,
-        status, outcome_id)
-select tenant, id, event_id, registration_id, $4, 0, attempts, $3, picks, class, status, outcome_id
+        status, outcome_id, order_keys, order_seq)
+select tenant, id, event_id, registration_id, $4, 0, attempts, $3, picks, class, status, outcome_id,
+       order_keys, order_seq
   from gone
 returning id`,
 };
@@ -96,8 +99,9 @@ with gone as (
   returning *)
 insert into ended_deliveries
        (tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, state,
-        ended_at, reason)
-select tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, 4, $3, 'cancelled by hand'
+        ended_at, reason, order_keys, order_seq)
+select tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, 4, $3, 'cancelled by hand',
+       order_keys, order_seq
   from gone
 returning id`,
 };
@@ -107,15 +111,33 @@ export async function move({ database, epoch }: Place, asked: Move): Promise<num
   const { tenant, registrationId, from, to, reason, now, limit } = asked;
   const shard = shardOf({ tenant, id: registrationId });
   const some = [epoch(), stateCode(from), shard, tenant, registrationId, limit];
-  const rows =
-    to === 'cancelled'
-      ? await database.query(CANCEL_SOME, [...some, now, reason])
-      : await database.query(MOVE, [...some, stateCode(to), to === 'pending' ? now : null, reason]);
-  return rows.length;
+  return database.transaction(async (query) => {
+    await lockOrder(query, [tenant]);
+    const rows =
+      to === 'cancelled'
+        ? await query(CANCEL_SOME, [...some, now, reason])
+        : await query(MOVE, [...some, stateCode(to), to === 'pending' ? now : null, reason]);
+    const ordered = rows.filter((row) => row['order_keys'] !== null);
+    await follow(
+      query,
+      ordered.map((row) => ({ tenant, id: text(row, 'id') })),
+    );
+    return rows.length;
+  });
 }
 
 /** Makes one delivery due again, whatever ended it. */
 export async function retry(
+  query: Query,
+  { tenant, id, now }: { readonly tenant: string; readonly id: Id; readonly now: number },
+): Promise<boolean> {
+  await lockOrder(query, [tenant]);
+  const found = await makeDue(query, { tenant, id, now });
+  if (found) await reenrol(query, { tenant, id });
+  return found;
+}
+
+async function makeDue(
   query: Query,
   { tenant, id, now }: { readonly tenant: string; readonly id: Id; readonly now: number },
 ): Promise<boolean> {
@@ -130,5 +152,8 @@ export async function cancel(
   query: Query,
   { tenant, id, now }: { readonly tenant: string; readonly id: Id; readonly now: number },
 ): Promise<boolean> {
-  return (await query(CANCEL, [tenant, id, now])).length === 1;
+  await lockOrder(query, [tenant]);
+  if ((await query(CANCEL, [tenant, id, now])).length === 0) return false;
+  await follow(query, [{ tenant, id }]);
+  return true;
 }

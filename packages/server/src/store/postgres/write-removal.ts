@@ -36,6 +36,7 @@ returning 1`,
 /** What is kept for a tenant, in the order in which it goes. */
 const TABLES: readonly Statement[] = [
   deleteSome('attempts', 'delivery_id'),
+  deleteSome('order_keys', 'delivery_id'),
   deleteSome('deliveries', 'id'),
   deleteSome('ended_deliveries', 'id'),
   deleteSome('events', 'id'),

@@ -1,8 +1,9 @@
 import type { Settlement } from '../port.ts';
 import { stateCode, text } from '../rows.ts';
-import type { Statement } from './database.ts';
+import type { Query, Statement } from './database.ts';
 import { noteOutcomes, outcomeColumns } from './outcomes.ts';
 import { FENCE, type Place } from './place.ts';
+import { follow, lockOrder } from './write-order.ts';
 
 const GIVEN = `
 given as (
@@ -46,13 +47,13 @@ ended as (
      and (d.state = 0 or g.state = 1)
   returning d.tenant, d.id, d.event_id, d.registration_id, d.picks,
             greatest(d.attempts, g.number) as attempts, g.state, g.ended_at, g.reason,
-            g.class, g.status, g.outcome_id),
+            g.class, g.status, g.outcome_id, d.order_keys, d.order_seq),
 moved as (
   insert into ended_deliveries
          (tenant, id, event_id, registration_id, picks, attempts, state, ended_at, reason, class,
-          status, outcome_id)
+          status, outcome_id, order_keys, order_seq)
   select tenant, id, event_id, registration_id, picks, attempts, state, ended_at, reason, class,
-         status, outcome_id
+         status, outcome_id, order_keys, order_seq
     from ended),
 settled as materialized (
   select tenant, id from waiting
@@ -125,12 +126,36 @@ export async function settle(
   place: Place,
   batch: readonly Settlement[],
 ): Promise<readonly boolean[]> {
-  await noteOutcomes(place.database, batch);
+  const { database } = place;
+  await noteOutcomes(database, batch);
+  const ordered = batch
+    .filter((settlement) => settlement.ordered)
+    .map(({ tenant, deliveryId: id }) => ({ tenant, id }));
+  const moved =
+    ordered.length === 0
+      ? await settleAll(database.query.bind(database), place.epoch(), batch)
+      : await database.transaction(async (query) => {
+          await lockOrder(
+            query,
+            ordered.map(({ tenant }) => tenant),
+          );
+          const settled = await settleAll(query, place.epoch(), batch);
+          await follow(query, ordered);
+          return settled;
+        });
+  return batch.map((settlement) => moved.has(settlement));
+}
+
+async function settleAll(
+  query: Query,
+  epoch: number,
+  batch: readonly Settlement[],
+): Promise<ReadonlySet<Settlement>> {
   const moved = new Set<Settlement>();
   for (const part of withoutRepeats(batch)) {
-    for (const settlement of await settlePart(place, part)) moved.add(settlement);
+    for (const settlement of await settlePart(query, epoch, part)) moved.add(settlement);
   }
-  return batch.map((settlement) => moved.has(settlement));
+  return moved;
 }
 
 /** One statement changes a row once: what comes twice for a delivery goes into the next one. */
@@ -145,19 +170,24 @@ function withoutRepeats(batch: readonly Settlement[]): Settlement[][] {
   return parts;
 }
 
-async function settlePart(place: Place, part: readonly Settlement[]): Promise<Settlement[]> {
-  const inTime = await run(place, SETTLE, part);
+async function settlePart(
+  query: Query,
+  epoch: number,
+  part: readonly Settlement[],
+): Promise<Settlement[]> {
+  const inTime = await run(query, SETTLE, epoch, part);
   const late = part.filter((settlement) => !inTime.includes(settlement));
   if (late.length === 0) return inTime;
-  return [...inTime, ...(await run(place, SETTLE_LATE, late))];
+  return [...inTime, ...(await run(query, SETTLE_LATE, epoch, late))];
 }
 
 async function run(
-  { database, epoch }: Place,
+  query: Query,
   statement: Statement,
+  epoch: number,
   part: readonly Settlement[],
 ): Promise<Settlement[]> {
-  const rows = await database.query(statement, [epoch(), ...columnsOf(part)]);
+  const rows = await query(statement, [epoch, ...columnsOf(part)]);
   const found = new Set(rows.map((row) => keyOf(text(row, 'tenant'), text(row, 'id'))));
   return part.filter(({ tenant, deliveryId }) => found.has(keyOf(tenant, deliveryId)));
 }

@@ -28,6 +28,6 @@ export type Methods = Readonly<Record<string, (...args: never[]) => unknown>>;
 
 /** Widths of the flat rows. */
 export const EVENT_WIDTH = 7;
-export const DELIVERY_WIDTH = 6;
+export const DELIVERY_WIDTH = 7;
 export const SETTLEMENT_WIDTH = 14;
 export const INDEXED_WIDTH = 4;

@@ -81,7 +81,14 @@ test('a rare one is found behind many others, and the pages of many hold each on
     payload: '{}',
     actions: [action],
     deliveries: [
-      { id: newId(now), registrationId: 'r', state: 'pending', leased: false, picks: null },
+      {
+        id: newId(now),
+        registrationId: 'r',
+        state: 'pending',
+        leased: false,
+        picks: null,
+        orderKeys: null,
+      },
     ],
   });
   const events = Array.from({ length: 41_000 }, (_, n) => made(n % 20_000 < 2 ? 'Rare' : 'Usual'));

@@ -45,11 +45,14 @@ function createStore(writer: Channel, reader: Channel): Store {
   return {
     accept: (batch: readonly Publication[]) =>
       writer.call<readonly Acceptance[]>('accept', batch.map(flattenPublication)),
-    settle: (batch: readonly Settlement[]) => writer.call('settle', flattenSettlements(batch)),
+    settle: (batch: readonly Settlement[]) =>
+      writer.call('settle', flattenSettlements(batch), orderedOf(batch)),
     claim: (lanes: readonly LaneRoom[], now: number) => writer.call('claim', lanes, now),
     release: (deliveries) => writer.call('release', deliveries),
     recover: () => writer.call('recover'),
     move: (move: Move) => writer.call('move', move),
+    unorder: (tenant, registrationId, limit) =>
+      writer.call('unorder', tenant, registrationId, limit),
     retry: (tenant, id, now, note) => noted(writer, note, 'retry', tenant, id, now),
     cancel: (tenant, id, now, note) => noted(writer, note, 'cancel', tenant, id, now),
 
@@ -169,10 +172,18 @@ function flattenPublication({ events, idempotency }: Publication): FlatPublicati
     const { tenant, id, acceptedAt, occurredAt, payload } = event;
     const actions = JSON.stringify(event.actions);
     flatEvents.push(tenant, id, acceptedAt, occurredAt, actions, payload, event.deliveries.length);
-    for (const { id: delivery, registrationId, state, leased, picks } of event.deliveries) {
+    for (const {
+      id: delivery,
+      registrationId,
+      state,
+      leased,
+      picks,
+      orderKeys,
+    } of event.deliveries) {
       const dueAt = state === 'pending' ? acceptedAt : null;
       deliveries.push(delivery, registrationId, stateCode(state), Number(leased), dueAt);
       deliveries.push(picks === null ? null : JSON.stringify(picks));
+      deliveries.push(orderKeys === null ? null : JSON.stringify(orderKeys));
     }
   }
   return { events: flatEvents, deliveries, idempotency: flattenIdempotency(idempotency) };
@@ -205,4 +216,8 @@ function flattenSettlements(batch: readonly Settlement[]): Flat {
     rows.push(kind, outcome.kind === 'response' ? outcome.status : null, sentence);
   }
   return rows;
+}
+
+function orderedOf(batch: readonly Settlement[]): Flat {
+  return batch.flatMap(({ ordered, tenant, deliveryId }) => (ordered ? [tenant, deliveryId] : []));
 }

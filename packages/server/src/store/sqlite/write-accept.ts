@@ -2,14 +2,15 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Acceptance } from '../port.ts';
 import { DELIVERY_WIDTH, EVENT_WIDTH, type Flat, type Methods } from './protocol.ts';
 import { text } from '../rows.ts';
+import { order } from './write-order.ts';
 
 const INSERT_EVENT = `
 insert into events (tenant, id, accepted_at, occurred_at, actions, payload)
 values (?, ?, ?, ?, ?, ?)`;
 
 const INSERT_DELIVERY = `
-insert into deliveries (tenant, event_id, id, registration_id, state, leased, due_at, picks)
-values (?, ?, ?, ?, ?, ?, ?, ?)`;
+insert into deliveries (tenant, event_id, id, registration_id, state, leased, due_at, picks, order_keys)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const FIND_KEY = `
 select hash, answer
@@ -25,7 +26,7 @@ values (?, ?, ?, ?, ?)`;
 export type FlatPublication = {
   /** tenant, id, accepted at, occurred at, actions, payload, number of deliveries. */
   readonly events: Flat;
-  /** id, registration, state, leased, due at, picks: those of the first event, then of the next. */
+  /** id, registration, state, leased, due at, picks, order keys: those of the first event, then of the next. */
   readonly deliveries: Flat;
   /** tenant, key, hash, answer, at; or null. */
   readonly idempotency: Flat | null;
@@ -37,18 +38,23 @@ export function acceptWrites(database: DatabaseSync): Methods {
   const insertDelivery = database.prepare(INSERT_DELIVERY);
   const findKey = database.prepare(FIND_KEY);
   const insertKey = database.prepare(INSERT_KEY);
+  const { enrol } = order(database);
 
   function insert({ events, deliveries }: FlatPublication): void {
     let d = 0;
     for (let e = 0; e < events.length; e += EVENT_WIDTH) {
       const [tenant = null, eventId = null] = events.slice(e, e + 2);
-      insertEvent.run(...events.slice(e, e + EVENT_WIDTH - 1));
+      const { lastInsertRowid } = insertEvent.run(...events.slice(e, e + EVENT_WIDTH - 1));
       for (
         const end = d + Number(events[e + EVENT_WIDTH - 1]) * DELIVERY_WIDTH;
         d < end;
         d += DELIVERY_WIDTH
       ) {
         insertDelivery.run(tenant, eventId, ...deliveries.slice(d, d + DELIVERY_WIDTH));
+        const keys = deliveries[d + DELIVERY_WIDTH - 1];
+        if (typeof keys !== 'string') continue;
+        const [deliveryId = null, registrationId = null] = deliveries.slice(d, d + 2);
+        enrol({ tenant, registrationId, deliveryId, seq: Number(lastInsertRowid), keys });
       }
     }
   }

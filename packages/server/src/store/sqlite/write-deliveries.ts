@@ -1,11 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Delivery } from '../../core/delivery.ts';
-import type { LaneClaim, LaneRoom, Move, Recovery } from '../port.ts';
-import type { Methods } from './protocol.ts';
+import type { Backlog, LaneClaim, LaneRoom, Move, Recovery } from '../port.ts';
+import type { Flat, Methods } from './protocol.ts';
+import { type Order, order } from './write-order.ts';
 import { integer, integerOrNull, pickNotifications, type Row, stateCode, text } from '../rows.ts';
 
 const CLAIMABLE = `
-select d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks, e.payload
+select d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks, d.order_keys, e.payload
   from deliveries d
   join events e
     on e.tenant = d.tenant
@@ -50,6 +51,13 @@ select tenant, registration_id
  order by tenant, registration_id
  limit 1`;
 
+const NEXT_ORDERED = `
+select tenant, registration_id
+  from order_keys
+ where (tenant, registration_id) > (?, ?)
+ order by tenant, registration_id
+ limit 1`;
+
 /** The index is named, because SQLite without statistics reads all deliveries of the tenant instead. */
 const UNLEASE = `
 update deliveries indexed by deliveries_pending
@@ -57,7 +65,8 @@ update deliveries indexed by deliveries_pending
  where state = 0
    and tenant = ?
    and registration_id = ?
-   and leased = 1`;
+   and leased = 1
+returning id, order_keys`;
 
 const MOVE_PENDING = `
 update deliveries
@@ -69,7 +78,8 @@ update deliveries
         where state = 0
           and registration_id = ?4
           and tenant = ?5
-        limit ?6)`;
+        limit ?6)
+returning id, order_keys`;
 
 const MOVE_HELD = `
 update deliveries
@@ -82,7 +92,8 @@ update deliveries
           and registration_id = ?5
           and tenant = ?6
         order by id
-        limit ?7)`;
+        limit ?7)
+returning id, order_keys`;
 
 const RETRY = `
 update deliveries
@@ -104,8 +115,7 @@ export function deliveryWrites(database: DatabaseSync): Methods {
   const nextDue = database.prepare(NEXT_DUE);
   const movePending = database.prepare(MOVE_PENDING);
   const moveHeld = database.prepare(MOVE_HELD);
-  const retry = database.prepare(RETRY);
-  const cancel = database.prepare(CANCEL);
+  const ordering = order(database);
 
   function claimOne({ tenant, registrationId, room }: LaneRoom, now: number): LaneClaim {
     const deliveries = claimable.all(tenant, registrationId, now, room).map(toDelivery);
@@ -116,38 +126,67 @@ export function deliveryWrites(database: DatabaseSync): Methods {
 
   function move({ tenant, registrationId, from, to, reason, now, limit }: Move): number {
     const ended = to === 'cancelled' ? now : null;
-    if (from === 'pending') {
-      return Number(
-        movePending.run(stateCode(to), ended, reason, registrationId, tenant, limit).changes,
-      );
-    }
     const due = to === 'pending' ? now : null;
-    return Number(
-      moveHeld.run(stateCode(to), due, ended, reason, registrationId, tenant, limit).changes,
-    );
+    const place = [registrationId, tenant, limit] as const;
+    const moved =
+      from === 'pending'
+        ? movePending.all(stateCode(to), ended, reason, ...place)
+        : moveHeld.all(stateCode(to), due, ended, reason, ...place);
+    ordering.followEach(orderedOf(tenant, moved));
+    return moved.length;
   }
 
   return {
     claim: (lanes: readonly LaneRoom[], now: number) => lanes.map((lane) => claimOne(lane, now)),
     release: (deliveries: readonly { readonly tenant: string; readonly id: string }[]) => {
-      for (const { tenant, id } of deliveries) lease.run(0, tenant, id);
+      for (const { tenant, id } of deliveries) {
+        lease.run(0, tenant, id);
+        ordering.follow(tenant, id);
+      }
     },
-    recover: () => recover(database),
+    recover: () => recover(database, ordering),
     move,
-    retry: (tenant: string, id: string, now: number) => retry.run(now, tenant, id).changes === 1,
-    cancel: (tenant: string, id: string, now: number) => cancel.run(now, tenant, id).changes === 1,
+    ...byHand(database, ordering),
   };
 }
 
-function recover(database: DatabaseSync): Recovery {
+/** What people do with one delivery. */
+function byHand(database: DatabaseSync, ordering: Order): Methods {
+  const retry = database.prepare(RETRY);
+  const cancel = database.prepare(CANCEL);
+  return {
+    retry: (tenant: string, id: string, now: number) => {
+      const found = retry.run(now, tenant, id).changes === 1;
+      if (found) ordering.reenrol(tenant, id);
+      return found;
+    },
+    cancel: (tenant: string, id: string, now: number) => {
+      const found = cancel.run(now, tenant, id).changes === 1;
+      if (found) ordering.follow(tenant, id);
+      return found;
+    },
+  };
+}
+
+/** Of changed rows, those with an order. */
+function orderedOf(tenant: string, changed: readonly Row[]): Flat {
+  return changed.flatMap((row) => (row['order_keys'] === null ? [] : [tenant, text(row, 'id')]));
+}
+
+function recover(database: DatabaseSync, ordering: Order): Recovery {
   const unlease = database.prepare(UNLEASE);
   const nextDue = database.prepare(NEXT_DUE);
-  const pending = owners(database, NEXT_PENDING).map((owner) => {
-    unlease.run(owner.tenant, owner.registrationId);
+  const pending: Backlog[] = [];
+  for (const owner of owners(database, NEXT_PENDING)) {
+    const unleased = unlease.all(owner.tenant, owner.registrationId);
+    ordering.followEach(orderedOf(owner.tenant, unleased));
     const next = nextDue.get(owner.tenant, owner.registrationId);
-    return { ...owner, nextDueAt: next === undefined ? 0 : integer(next, 'due_at') };
-  });
-  return { pending, held: owners(database, NEXT_HELD) };
+    const nextDueAt = next === undefined ? null : integerOrNull(next, 'due_at');
+    // Where all are behind held ones they go on with those.
+    if (nextDueAt !== null) pending.push({ ...owner, nextDueAt });
+  }
+  const held = owners(database, NEXT_HELD);
+  return { pending, held, ordered: owners(database, NEXT_ORDERED) };
 }
 
 function owners(database: DatabaseSync, sql: string): { tenant: string; registrationId: string }[] {
@@ -170,5 +209,6 @@ function toDelivery(row: Row): Delivery {
     notifications: pickNotifications(row),
     attempts: integer(row, 'attempts'),
     step: integer(row, 'step'),
+    ordered: row['order_keys'] !== null,
   };
 }

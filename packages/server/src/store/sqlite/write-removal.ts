@@ -70,6 +70,14 @@ delete from idempotency
         order by at
         limit ?)`;
 
+const DELETE_ORDER = `
+delete from order_keys
+ where (tenant, registration_id, key, seq, delivery_id) in (
+       select tenant, registration_id, key, seq, delivery_id
+         from order_keys
+        where tenant = ?
+        limit ?)`;
+
 /** What goes with the tenant itself: tables that are small. */
 const SETUP_OF_TENANT = ['api_keys', 'registrations'] as const;
 
@@ -103,7 +111,9 @@ function tenantRemoval(database: DatabaseSync, removeDeliveries: RemoveDeliverie
   function emptyTenant(id: string, limit: number): number {
     const removed = removeDeliveries(id, ofTenant.all(id, limit));
     if (removed > 0) return removed;
-    return run(DELETE_EVENTS, id, limit) + run(DELETE_KEYS, id, limit);
+    return (
+      run(DELETE_EVENTS, id, limit) + run(DELETE_KEYS, id, limit) + run(DELETE_ORDER, id, limit)
+    );
   }
 
   function deleteTenant(id: string): boolean {

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { outcomeNumbers } from './outcomes.ts';
+import { order } from './write-order.ts';
 import { type Flat, type Methods, SETTLEMENT_WIDTH } from './protocol.ts';
 
 const INSERT_ATTEMPT = `
@@ -28,15 +29,16 @@ update deliveries
  where tenant = ?
    and id = ?`;
 
-/** Records attempts and moves their deliveries on. */
+/** Records attempts and moves their deliveries on; `ordered`: tenant and id of those that others may wait for. */
 export function settleWrites(database: DatabaseSync): Methods {
   const insertAttempt = database.prepare(INSERT_ATTEMPT);
   const updateDelivery = database.prepare(UPDATE_DELIVERY);
+  const { followEach } = order(database);
   const countAttempt = database.prepare(COUNT_ATTEMPT);
   const numbersOfOutcomes = outcomeNumbers(database);
 
   /** tenant, id, number, started at, duration, record, state, step, due at, ended at, reason, class, status, sentence. */
-  function settle(rows: Flat): boolean[] {
+  function settle(rows: Flat, ordered: Flat): boolean[] {
     const written: boolean[] = [];
     const outcomeOf = numbersOfOutcomes();
     for (let at = 0; at < rows.length; at += SETTLEMENT_WIDTH) {
@@ -60,6 +62,7 @@ export function settleWrites(database: DatabaseSync): Methods {
       if (known) insertAttempt.run(id, number, started, duration, record);
       written.push(moved);
     }
+    followEach(ordered);
     return written;
   }
 

@@ -7,6 +7,7 @@ import { auditWrites } from './write-audit.ts';
 import { deliveryWrites } from './write-deliveries.ts';
 import { keyWrites } from './keys.ts';
 import { installationWrites } from './write-installation.ts';
+import { orderWrites } from './write-order.ts';
 import { removals } from './write-removal.ts';
 import { settleWrites } from './write-settle.ts';
 import { serveWrites } from './worker.ts';
@@ -21,6 +22,7 @@ const methods: Methods = {
   ...acceptWrites(database),
   ...settleWrites(database),
   ...deliveryWrites(database),
+  ...orderWrites(database),
   ...installationWrites(database),
   ...removals(database),
   ...keyWrites(database),

@@ -180,7 +180,14 @@ function eventOf(
       .join('\u001e'),
     actions: notifications.map(([action]) => action),
     deliveries: [
-      { id: newId(NOW), registrationId: 'r1', state: 'pending', leased: false, picks: null },
+      {
+        id: newId(NOW),
+        registrationId: 'r1',
+        state: 'pending',
+        leased: false,
+        picks: null,
+        orderKeys: null,
+      },
     ],
   };
 }
@@ -188,6 +195,7 @@ function eventOf(
 function settlementOf(tenant: string, deliveryId: Id, outcome: Outcome, next?: NextState) {
   return {
     tenant,
+    ordered: false,
     deliveryId,
     next: next ?? { state: 'exhausted' as const, reason: 'used up' },
     attempt: { deliveryId, number: 1, startedAt: NOW, durationMs: 1, outcome, requestHeaders: [] },
@@ -213,6 +221,7 @@ async function seed(store: Store, tenant: string): Promise<readonly Known[]> {
       state: n % 11 === 0 ? ('held' as const) : ('pending' as const),
       leased: false,
       picks: second && d === 1 ? [1] : null,
+      orderKeys: null,
     }));
     await store.accept([{ events: [{ ...made, deliveries }], idempotency: null }]);
     for (const [d, each] of deliveries.entries()) {

@@ -117,7 +117,7 @@ create table outcomes (
 );
 
 -- Deliveries that wait. state: 0 pending, 3 held. leased: 0, or the number of the batch that put
--- it into a node's memory.
+-- it into a node's memory, or -1 where it is behind others in its registration's order.
 create table deliveries (
   tenant          text collate "C" not null,
   id              text collate "C" not null,
@@ -134,6 +134,8 @@ create table deliveries (
   class           text collate "C",
   status          integer,
   outcome_id      bigint,
+  order_keys      text,
+  order_seq       bigint,
   primary key (tenant, id),
   check ((state = 0) = (due_at is not null)),
   check (leased = 0 or state = 0)
@@ -163,6 +165,8 @@ create table ended_deliveries (
   class           text collate "C",
   status          integer,
   outcome_id      bigint,
+  order_keys      text,
+  order_seq       bigint,
   primary key (tenant, id)
 ) partition by range (id);
 create index ended_by_class on ended_deliveries (tenant, class, id) where state <> 1;
@@ -170,6 +174,19 @@ create index ended_by_state on ended_deliveries (tenant, state, id) where state 
 create index ended_by_registration on ended_deliveries (tenant, registration_id, id);
 create index ended_by_event on ended_deliveries (tenant, event_id);
 create table ended_deliveries_other partition of ended_deliveries default;
+
+-- One row for each key of an ordered delivery until it ends: the first of a key is the delivery
+-- whose turn it is.
+create sequence order_places;
+create table order_keys (
+  tenant          text collate "C" not null,
+  registration_id text collate "C" not null,
+  key             text collate "C" not null,
+  seq             bigint not null,
+  delivery_id     text collate "C" not null,
+  primary key (tenant, registration_id, key, seq, delivery_id)
+);
+create index order_keys_by_delivery on order_keys (tenant, delivery_id);
 
 -- record: JSON of the outcome and the request's headers.
 create table attempts (

@@ -97,6 +97,7 @@ create table outcomes (
   unique (tenant, class, sentence)
 );
 
+-- leased: 0 can be claimed, 1 in a lane, -1 behind others in its registration's order.
 -- state: 0 pending, 1 delivered, 2 exhausted, 3 held, 4 cancelled.
 create table deliveries (
   tenant          text not null,
@@ -112,6 +113,7 @@ create table deliveries (
   reason          text,
   picks           text,
   outcome         integer,
+  order_keys      text,
   primary key (tenant, id),
   check ((state = 0) = (due_at is not null)),
   check ((state <> 0 and state <> 3) = (ended_at is not null)),
@@ -125,6 +127,18 @@ create index deliveries_held on deliveries (tenant, registration_id, id) where s
 -- Look-ups of what did not arrive at once: what is delivered by the first attempt costs nothing here.
 create index deliveries_by_outcome on deliveries (outcome, id) where outcome is not null and state <> 1;
 create index deliveries_by_state on deliveries (tenant, state, id) where state in (2, 3, 4);
+
+-- One row for each key of an ordered delivery until it ends. seq is that of its event: the first
+-- row of a key is the delivery whose turn it is.
+create table order_keys (
+  tenant          text not null,
+  registration_id text not null,
+  key             text not null,
+  seq             integer not null,
+  delivery_id     text not null,
+  primary key (tenant, registration_id, key, seq, delivery_id)
+) without rowid;
+create index order_keys_by_delivery on order_keys (tenant, delivery_id, seq);
 
 -- record: JSON of the outcome and the request's headers.
 create table attempts (

@@ -14,6 +14,7 @@ async function acceptForEver(): Promise<void> {
       state: 'pending',
       leased: true,
       picks: null,
+      orderKeys: null,
     } as const;
     const event = {
       id,

@@ -1,0 +1,76 @@
+import { MatchIndex } from '../core/match.ts';
+import {
+  isActive,
+  type Registration,
+  registrationKey,
+  type RegistrationRef,
+} from '../core/registration.ts';
+import { Lane } from './lane.ts';
+
+/** The registrations there are, which of them get an event, and the lanes of those with work. */
+export class Roster {
+  readonly index: MatchIndex = new MatchIndex();
+  readonly #registrations = new Map<string, Registration>();
+  readonly #lanes = new Map<string, Lane>();
+  readonly #laneConcurrency: number;
+
+  constructor(laneConcurrency: number) {
+    this.#laneConcurrency = laneConcurrency;
+  }
+
+  get lanes(): Iterable<Lane> {
+    return this.#lanes.values();
+  }
+
+  get(ref: RegistrationRef): Registration | undefined {
+    return this.#registrations.get(registrationKey(ref));
+  }
+
+  /** Takes a new or changed registration; gives the one it replaces. */
+  put(registration: Registration): Registration | undefined {
+    const key = registrationKey(registration);
+    const before = this.#registrations.get(key);
+    this.#registrations.set(key, registration);
+    if (before === undefined) this.index.add(registration);
+    else this.index.replace(registration);
+    const lane = this.#lanes.get(key);
+    if (lane !== undefined) lane.registration = registration;
+    return before;
+  }
+
+  /** Nothing is matched to it any more; its lane stays until `removeLane`. */
+  remove(registration: Registration): void {
+    this.#registrations.delete(registrationKey(registration));
+    this.index.remove(registration);
+  }
+
+  existingLane(ref: RegistrationRef): Lane | undefined {
+    return this.#lanes.get(registrationKey(ref));
+  }
+
+  /** Made where there is none. */
+  lane(registration: Registration): Lane {
+    let lane = this.#lanes.get(registrationKey(registration));
+    if (lane === undefined) {
+      lane = new Lane(registration, this.#laneConcurrency);
+      this.#lanes.set(lane.key, lane);
+    }
+    return lane;
+  }
+
+  /** The lane of a registration to which deliveries may be sent; made where there is none. */
+  activeLane(ref: RegistrationRef): Lane | undefined {
+    const registration = this.get(ref);
+    return registration !== undefined && isActive(registration)
+      ? this.lane(registration)
+      : undefined;
+  }
+
+  removeLane(ref: RegistrationRef): void {
+    this.#lanes.delete(registrationKey(ref));
+  }
+
+  sweepIdleLanes(): void {
+    for (const lane of this.#lanes.values()) if (lane.isIdle()) this.#lanes.delete(lane.key);
+  }
+}
