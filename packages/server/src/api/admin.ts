@@ -149,7 +149,14 @@ function ownFilterRoutes(app: FastifyInstance, { library: { filters } }: RouteDe
 
 type FilterBody = ReturnType<typeof objectBody<typeof NewFilter>>;
 
+/** Every document shows them whole. */
+const MAX_SCHEMA_LENGTH = 65_536;
+
 function filterOf(name: string, body: FilterBody): Filter {
+  for (const member of ['Schema', 'Example'] as const) {
+    if (JSON.stringify(body[member] ?? null).length > MAX_SCHEMA_LENGTH)
+      throw new AppError('bad_request', `${member} takes at most 64 KiB of JSON.`);
+  }
   const subjects = (body.Subjects ?? []).map(({ Kind, Path }) => ({ kind: Kind, path: Path }));
   const { Description, Schema = null, Example = null } = body;
   return { name, description: Description, schema: Schema, example: Example, subjects };

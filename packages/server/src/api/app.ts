@@ -124,8 +124,11 @@ const ONCE: ReadonlySet<string> = new Set([
   'schoolbell-tenant',
 ]);
 
+/** A name or an address, and a port; links are made of it. */
+const HOST = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/;
+
 /** Node itself silently drops what is beyond 2,000 headers. */
-function refuseOddHeaders({ rawHeaders, httpVersion }: IncomingMessage): void {
+function refuseOddHeaders({ rawHeaders, httpVersion, headers }: IncomingMessage): void {
   if (rawHeaders.length > 2 * MAX_HEADERS)
     throw new AppError('too_many_headers', `A request has at most ${MAX_HEADERS} headers.`);
   const seen = new Set<string>();
@@ -138,4 +141,6 @@ function refuseOddHeaders({ rawHeaders, httpVersion }: IncomingMessage): void {
   }
   if (!seen.has('host') && httpVersion !== '1.0')
     throw new AppError('bad_request', 'The request has no Host header.');
+  if (headers.host !== undefined && !HOST.test(headers.host))
+    throw new AppError('bad_request', 'The Host header is not a host and port.');
 }

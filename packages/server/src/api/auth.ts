@@ -3,10 +3,9 @@ import { AppError } from '../core/errors.ts';
 import type { Caller } from '../core/key.ts';
 import { DEFAULT_TENANT } from '../core/tenant.ts';
 import type { Library } from '../service/library.ts';
+import { credentialsOf } from './credentials.ts';
 import { FailureLimiter } from './failure-limiter.ts';
 import type { Access } from './route-deps.ts';
-
-const MAX_CREDENTIALS_LENGTH = 8192;
 
 const MAY: Readonly<Record<Exclude<Access, 'open'>, ReadonlySet<Caller['level']>>> = {
   read: new Set(['Read only', 'Full control', 'Admin']),
@@ -38,18 +37,6 @@ export function createAuthentication(
     request.caller = { ...identity, tenant };
     refuseLevel(request.caller, access);
   };
-}
-
-/** The key of `Basic <any user>:<key>` or `Bearer <key>`; undefined when there is none to be read. */
-function credentialsOf(header: string | undefined): string | undefined {
-  if (header === undefined || header.length > MAX_CREDENTIALS_LENGTH) return undefined;
-  const [, scheme = '', value = ''] = /^([A-Za-z]+) +(\S+) *$/.exec(header) ?? [];
-  if (scheme.toLowerCase() === 'bearer') return value;
-  if (scheme.toLowerCase() !== 'basic' || !/^[A-Za-z0-9+/]+={0,2}$/.test(value)) return undefined;
-  const text = Buffer.from(value, 'base64').toString('utf8');
-  const colon = text.indexOf(':');
-  if (colon < 0 || /\p{Cc}/u.test(text)) return undefined;
-  return text.slice(colon + 1);
 }
 
 /** The credential decides; only an admin names a tenant. A foreign one answers as an unknown one. */

@@ -5,7 +5,7 @@ import { whyMissed } from '../core/missed.ts';
 import type { AcceptAnswer, AcceptRequest, EventToAccept } from '../engine/acceptor.ts';
 import type { EventRow, Store } from '../store/port.ts';
 import { type Indexer, indexFor } from './indexer.ts';
-import { readPage } from './page.ts';
+import { readLargePage } from './page.ts';
 import type {
   EventDraft,
   Events,
@@ -36,7 +36,11 @@ export function createEvents(deps: EventsDeps): Events {
     },
     list: async (query) => {
       await indexFor(deps.index, query);
-      return readPage(query, (asked) => deps.store.events(asked));
+      return readLargePage(
+        query,
+        (asked) => deps.store.events(asked),
+        ({ notifications }) => notifications.reduce((sum, text) => sum + text.length, 0),
+      );
     },
     count: async (query) => {
       await indexFor(deps.index, query);

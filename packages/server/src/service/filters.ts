@@ -14,6 +14,9 @@ export type FiltersDeps = {
   readonly clock: Clock;
 };
 
+/** Every document lists them all. */
+const MAX_OWN_FILTERS = 1000;
+
 /** The catalogue: built in, and the operator's own. */
 export async function createFilters({ store, clock }: FiltersDeps): Promise<Filters> {
   const own = new Map((await store.filters()).map((filter) => [filter.name.toLowerCase(), filter]));
@@ -30,9 +33,18 @@ export async function createFilters({ store, clock }: FiltersDeps): Promise<Filt
     });
   return {
     list: () => [...BUILTIN_FILTERS, ...own.values(), WILDCARD_FILTER],
-    get: (name) => builtIn.get(name.toLowerCase()) ?? own.get(name.toLowerCase()),
+    // Names are ASCII: letters that fold to ASCII ones, such as the Kelvin sign, are others.
+    get: (name) => {
+      if (!/^[\x20-\x7e]*$/.test(name)) return undefined;
+      return builtIn.get(name.toLowerCase()) ?? own.get(name.toLowerCase());
+    },
     put: async (filter: Filter, by = SERVICE) => {
       refuseReserved(filter.name, builtIn);
+      if (own.size >= MAX_OWN_FILTERS && !own.has(filter.name.toLowerCase()))
+        throw new AppError(
+          'conflict',
+          `There are ${MAX_OWN_FILTERS} own filters, the most there can be.`,
+        );
       await store.putFilter(filter, noteOf(by, own.get(filter.name.toLowerCase()), filter));
       own.set(filter.name.toLowerCase(), filter);
     },
