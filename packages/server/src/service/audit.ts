@@ -49,6 +49,7 @@ export function registrationNote(
     })),
     Properties: properties,
     Conditions: registration.conditions,
+    ...(registration.ordering === undefined ? {} : { Ordering: registration.ordering }),
     SwitchedOff: registration.switchedOff,
   };
 }
