@@ -1,6 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
 import { deliveryHeaders } from '../../packages/server/src/core/signature.ts';
+import { explain } from '../../packages/server/src/core/explain.ts';
 import { newId } from '../../packages/server/src/core/id.ts';
+import type { Outcome } from '../../packages/server/src/core/outcome.ts';
+import { outcomeNumbers } from '../../packages/server/src/store/sqlite/outcomes.ts';
 import { randomFrom } from '../../tools/random.ts';
 
 export type Filling = {
@@ -57,8 +60,8 @@ insert into events (tenant, id, accepted_at, actions, payload)
 values (?, ?, ?, ?, ?)`;
 
 const INSERT_DELIVERY = `
-insert into deliveries (tenant, event_id, id, registration_id, state, attempts, step, ended_at, reason)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+insert into deliveries (tenant, event_id, id, registration_id, state, attempts, step, ended_at, reason, outcome)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const INSERT_ATTEMPT = `
 insert into attempts (delivery_id, number, started_at, duration_ms, record)
@@ -73,6 +76,13 @@ function writerOf(
   const insertDelivery = database.prepare(INSERT_DELIVERY);
   const insertAttempt = database.prepare(INSERT_ATTEMPT);
   const byTenant = [...Map.groupBy(registrations, ({ tenant }) => tenant).values()];
+
+  const numberOf = outcomeNumbers(database)();
+
+  function outcomeNumber(tenant: string, status: number): number {
+    const { class: kind, sentence } = explain(outcomeOf(status));
+    return numberOf(tenant, [kind, status, sentence]);
+  }
 
   function writeAttempts(id: string, at: number, count: number, ok: boolean): void {
     for (let number = 1; number <= count; number += 1) {
@@ -106,14 +116,18 @@ function writerOf(
         attempts - 1,
         at + attempts * 5000,
         reason,
+        outcomeNumber(tenant, ok ? 200 : 503),
       );
       writeAttempts(id, at, attempts, ok);
     }
   };
 }
 
+const LEARNERS = 50_000;
+
 function payloadOf(action: string, n: number): string {
-  return `{"Action":"${action}","TimeStamp":"2026-09-01T08:15:30Z","Course":{"Id":"5f1c2d7e-94b3-4c1a-8f2e-3d7b6a905c14","Title":"First Aid at School"},"Users":[{"Id":"${n}","Title":"Ana Lindqvist","Email":"ana.lindqvist@northfield.example"}]}`;
+  const learner = n % LEARNERS;
+  return `{"Action":"${action}","TimeStamp":"2026-09-01T08:15:30Z","Course":{"Id":"5f1c2d7e-94b3-4c1a-8f2e-3d7b6a905c14","Title":"First Aid at School"},"Users":[{"Id":"${learner}","Title":"Ana Lindqvist","Email":"learner${learner}@northfield.example"}]}`;
 }
 
 const BODY = Buffer.from('{}');
@@ -125,18 +139,21 @@ const TEMPLATE = deliveryHeaders({
   headers: [],
 });
 
+function outcomeOf(status: number): Outcome {
+  const headers = [
+    ['content-length', '0'],
+    ['date', 'Tue, 01 Sep 2026 08:15:30 GMT'],
+  ] as const;
+  return { kind: 'response', status, response: { headers, body: '', truncated: false } };
+}
+
 /** The signatures are the same in all: they are as long as true ones, and nothing looks at them. */
 function recordOf(id: string, at: number, status: number): string {
   const requestHeaders = TEMPLATE.map(([name, value]) => {
     if (name === 'webhook-id') return [name, id];
     return [name, name === 'webhook-timestamp' ? String(Math.floor(at / 1000)) : value];
   });
-  const headers = [
-    ['content-length', '0'],
-    ['date', 'Tue, 01 Sep 2026 08:15:30 GMT'],
-  ];
-  const outcome = { kind: 'response', status, response: { headers, body: '', truncated: false } };
-  return JSON.stringify({ outcome, requestHeaders });
+  return JSON.stringify({ outcome: outcomeOf(status), requestHeaders });
 }
 
 const INSERT_PENDING = `

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { endProcess, startServerProcess } from '../../tools/server-process.ts';
 import { rssMbOf } from '../processes.ts';
 import { fillPending } from './fill.ts';
-import { register } from './store.ts';
+import { noteKeys, register } from './store.ts';
 
 /** A server that starts with so many deliveries waiting for endpoints that are down. */
 export type Backlog = {
@@ -15,8 +15,8 @@ export type Backlog = {
 };
 
 const REGISTRATIONS = 100;
-/** Refuses connections. */
-const DOWN = 'http://127.0.0.1:9/down?noecho';
+/** Refuses connections: nothing listens there. */
+const DOWN = 'http://127.0.0.1:65535/down?noecho';
 const WORKS_MS = 8000;
 const SAMPLES = 10;
 
@@ -28,7 +28,9 @@ export async function measureBacklog(pending: number): Promise<Backlog> {
     for (let n = 0; n < REGISTRATIONS; n += 1)
       registrations.push(await register(first, 'default', DOWN));
     await endProcess(first.process);
-    fillPending(join(folder, 'schoolbell.db'), { registrations, pending, now: Date.now() });
+    const path = join(folder, 'schoolbell.db');
+    fillPending(path, { registrations, pending, now: Date.now() });
+    await noteKeys(path);
     const from = performance.now();
     const server = await startServerProcess({ dataDir: folder, port: 0 });
     const readyMs = performance.now() - from;

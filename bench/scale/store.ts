@@ -2,12 +2,16 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { endProcess, type ServerProcess, startServerProcess } from '../../tools/server-process.ts';
+import { BUILTIN_FILTERS } from '../../packages/server/src/catalog/builtin.ts';
+import { openSqliteStore } from '../../packages/server/src/store/sqlite/store.ts';
 import { fill } from './fill.ts';
 
 /** What a store that was filled before must still agree with. */
 const SHAPES = ['store/sqlite/migrations/0001.sql', 'core/registration.ts'].map(
   (name) => new URL(`../../packages/server/src/${name}`, import.meta.url),
 );
+/** Nothing is sent there. */
+const PAST = 'http://127.0.0.1:65535/past?noecho';
 const TENANTS = 20;
 const REGISTRATIONS_PER_TENANT = 100;
 const DAY_MS = 86_400_000;
@@ -40,9 +44,22 @@ export async function filledStore(
   const now = Date.now();
   const path = join(folder, 'schoolbell.db');
   fill({ path, attempts, registrations, from: now - OLDEST_DAYS * DAY_MS, to: now, onProgress });
+  await noteKeys(path);
   const filled = { schema, attempts, registrations };
   writeFileSync(about, JSON.stringify(filled));
   return describe(folder, filled);
+}
+
+const EVENTS_PER_STEP = 2000;
+
+/** What events are found by, as a server notes it. */
+export async function noteKeys(path: string): Promise<void> {
+  const store = await openSqliteStore({ path });
+  const paths = Object.fromEntries(
+    BUILTIN_FILTERS.map(({ name, subjects }) => [name.toLowerCase(), subjects]),
+  );
+  while ((await store.index(paths, EVENTS_PER_STEP)) === EVENTS_PER_STEP);
+  await store.close();
 }
 
 type Known = {
@@ -67,7 +84,7 @@ async function setUp(folder: string): Promise<Owner[]> {
       for (let n = 0; n < REGISTRATIONS_PER_TENANT; n += 1)
         owners.push({
           tenant,
-          id: await register(server, tenant, 'http://127.0.0.1:9/past?noecho'),
+          id: await register(server, tenant, PAST),
         });
     }
     return owners;
