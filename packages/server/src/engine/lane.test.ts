@@ -20,3 +20,13 @@ test('an endpoint that did well is ramped up to from one again after its breaker
   assert.equal(lane.breaker.state, 'open');
   assert.equal(lane.ramp.concurrency, 1);
 });
+
+test('what waits in memory for an endpoint grows with how well it does', () => {
+  const lane = new Lane({ tenant: 't', id: 'r' } as Registration, 8);
+  lane.registration = { ...lane.registration, isPaused: false, switchedOff: null };
+  assert.equal(lane.room(), 32);
+  for (let n = 0; n < 100; n += 1) lane.learn(GOOD, n, 0);
+  assert.equal(lane.room(), 256);
+  for (let n = 0; n < FAILURES_TO_OPEN; n += 1) lane.learn(REFUSED, 100 + n, 0);
+  assert.equal(lane.room(), 1);
+});

@@ -7,6 +7,8 @@ import { Fifo } from './fifo.ts';
 
 /** At most this many deliveries of one lane wait in memory; the rest waits in the store. */
 export const LANE_WINDOW = 256;
+/** And at most so many for each request it may have in flight: an endpoint that never did well holds little memory. */
+const WINDOW_PER_REQUEST = 32;
 
 /** A registration's place in the engine: its queue, its concurrency, its circuit breaker. */
 export class Lane {
@@ -63,7 +65,8 @@ export class Lane {
   /** How many more deliveries the window takes; none while the breaker is open but for the probe. */
   room(): number {
     if (!isActive(this.registration)) return 0;
-    const window = this.breaker.state === 'closed' ? LANE_WINDOW : 1;
+    const most = Math.min(LANE_WINDOW, this.ramp.concurrency * WINDOW_PER_REQUEST);
+    const window = this.breaker.state === 'closed' ? most : 1;
     return Math.max(0, window - this.queue.length - this.reserved);
   }
 

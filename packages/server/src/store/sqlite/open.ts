@@ -8,7 +8,7 @@ export function openForWriting(path: string): DatabaseSync {
   database.exec('pragma journal_mode = wal');
   database.exec('pragma synchronous = full');
   database.exec('pragma wal_autocheckpoint = 8000');
-  database.exec('pragma cache_size = -65536');
+  database.exec('pragma cache_size = -32768');
   database.exec('pragma temp_store = memory');
   database.exec('pragma busy_timeout = 5000');
   return database;
