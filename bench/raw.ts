@@ -70,7 +70,8 @@ function loop(client: Client, until: number): Promise<number> {
 
 function headersOf(body: Uint8Array): string[] {
   const flat: string[] = [];
-  const signed = { secret: SECRET, id: ID, timestampSeconds: 1_790_000_000, body, headers: [] };
+  const secrets = { msSecret: SECRET, standardSecrets: [SECRET] };
+  const signed = { ...secrets, id: ID, timestampSeconds: 1_790_000_000, body, headers: [] };
   for (const [name, value] of deliveryHeaders(signed)) flat.push(name, value);
   return flat;
 }

@@ -131,8 +131,10 @@ function payloadOf(action: string, n: number): string {
 }
 
 const BODY = Buffer.from('{}');
+const SIGNED_BY = { ms: '#12345678', standard: ['#12345678'] };
 const TEMPLATE = deliveryHeaders({
-  secret: 's'.repeat(32),
+  msSecret: 's'.repeat(32),
+  standardSecrets: ['s'.repeat(32)],
   id: 'f'.repeat(32),
   timestampSeconds: 1_790_000_000,
   body: BODY,
@@ -153,7 +155,7 @@ function recordOf(id: string, at: number, status: number): string {
     if (name === 'webhook-id') return [name, id];
     return [name, name === 'webhook-timestamp' ? String(Math.floor(at / 1000)) : value];
   });
-  return JSON.stringify({ outcome: outcomeOf(status), requestHeaders });
+  return JSON.stringify({ outcome: outcomeOf(status), requestHeaders, signedBy: SIGNED_BY });
 }
 
 const INSERT_PENDING = `

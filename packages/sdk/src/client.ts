@@ -37,6 +37,27 @@ export type Registration = Required<
   readonly Ordering?: 'subject' | 'strict';
 };
 
+export type SecretChange = {
+  /** One is made where it is left out. */
+  readonly Secret?: string;
+  /** How long the old secret signs `webhook-signature` beside the new one: 86,400 where left out. */
+  readonly OverlapSeconds?: number;
+  /** When `ms-signature` goes over to the new secret, ISO 8601; at once where left out. */
+  readonly SwitchAt?: string;
+};
+
+export type ChangedSecret = {
+  readonly Id: string;
+  readonly Secret: string;
+  /** Names the secret in the log of attempts. */
+  readonly SecretId: string;
+  readonly OldSecrets: readonly {
+    readonly Id: string;
+    readonly Until: string;
+    readonly SignsMsSignatureUntil?: string;
+  }[];
+};
+
 export type Receipt = { readonly Id: string; readonly Deliveries: number };
 
 export type Delivery = {
@@ -117,6 +138,12 @@ export class SchoolbellClient {
 
   remove(id: string): Promise<void> {
     return this.#call('DELETE', `/webhooks/registrations/${encodeURIComponent(id)}`);
+  }
+
+  /** Gives the registration another secret. The answer is the only one that shows it. */
+  changeSecret(id: string, change: SecretChange = {}): Promise<ChangedSecret> {
+    const path = `/webhooks/registrations/${encodeURIComponent(id)}/secret`;
+    return this.#call('POST', path, change);
   }
 
   /** Sends the example of a filter now. */

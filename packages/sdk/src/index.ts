@@ -1,9 +1,11 @@
 export {
+  type ChangedSecret,
   type Delivery,
   type PublishOptions,
   type Receipt,
   type Registration,
   type RegistrationRequest,
+  type SecretChange,
   SchoolbellClient,
   type ClientOptions,
 } from './client.ts';

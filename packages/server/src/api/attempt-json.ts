@@ -10,6 +10,10 @@ export function attemptJson(attempt: Attempt, body: string): object {
     DurationMs: attempt.durationMs,
     Outcome: outcomeClass,
     Sentence: sentence,
+    SignedBy: {
+      MsSignature: attempt.signedBy.ms,
+      WebhookSignature: attempt.signedBy.standard,
+    },
     Request: { Headers: headerList(attempt.requestHeaders), Body: body },
     Response: responseJson(attempt),
   };

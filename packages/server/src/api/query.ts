@@ -42,7 +42,11 @@ export function timeOf(
   name: 'from' | 'to',
 ): number | undefined {
   const text = query.get(name);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : readTime(text, name);
+}
+
+/** Milliseconds of a time as ISO 8601 with its zone, or of a date; throws 400 with the name of the member. */
+export function readTime(text: string, name: string): number {
   const isTime = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/.test(
     text,
   );

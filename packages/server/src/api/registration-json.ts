@@ -1,4 +1,5 @@
 import { isPrivateFilter, type Registration } from '../core/registration.ts';
+import type { OldSecret } from '../core/secrets.ts';
 import { maskRegistration } from '../service/registration-rules.ts';
 
 export type RegistrationView = {
@@ -26,6 +27,11 @@ export function registrationJson(registration: Registration, view: RegistrationV
     `"Headers":${headersJson(shown.headers)}`,
     `"Properties":${properties}`,
   ];
+  const { secretId, oldSecrets } = registration;
+  if (oldSecrets.length > 0) {
+    members.push(`"SecretId":${JSON.stringify(secretId)}`);
+    members.push(`"OldSecrets":${JSON.stringify(oldSecrets.map(oldSecretJson))}`);
+  }
   if (conditions !== null) members.push(`"Conditions":${conditions}`);
   if (ordering !== undefined) members.push(`"Ordering":${JSON.stringify(ordering)}`);
   if (switchedOff !== null) {
@@ -34,6 +40,16 @@ export function registrationJson(registration: Registration, view: RegistrationV
   }
   if (view.withLowerId === true) members.push(`"id":${JSON.stringify(id)}`);
   return `{${members.join(',')}}`;
+}
+
+/** Never with the secret: when it signs nothing any more, and until when `ms-signature`, if at all. */
+export function oldSecretJson({ id, until, signsMsUntil }: OldSecret): object {
+  const signsMs = signsMsUntil > 0 ? { SignsMsSignatureUntil: isoTime(signsMsUntil) } : {};
+  return { Id: id, Until: isoTime(until), ...signsMs };
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 function headersJson(headers: Registration['headers']): string {

@@ -1,16 +1,16 @@
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../core/errors.ts';
 import type { Registration } from '../core/registration.ts';
-import type { RegisterOptions, RegistrationDraft } from '../service/library.ts';
+import type { RegisterOptions, RegistrationDraft, SecretRequest } from '../service/library.ts';
 import { readRegistration } from '../service/registration-draft.ts';
 import { attemptJson } from './attempt-json.ts';
 import { originOf } from './audit.ts';
 import { objectBody, textBody } from './body.ts';
 import { docs } from './docs/operations.ts';
-import { TestRequest } from './docs/schemas.ts';
+import { SecretChange, TestRequest } from './docs/schemas.ts';
 import { link } from './links.ts';
-import { readQuery } from './query.ts';
-import { registrationJson } from './registration-json.ts';
+import { readQuery, readTime } from './query.ts';
+import { oldSecretJson, registrationJson } from './registration-json.ts';
 import { sendEmpty, sendJson, sendText } from './reply.ts';
 import type { RouteDeps } from './route-deps.ts';
 
@@ -21,6 +21,7 @@ export function registrationRoutes(deps: RouteDeps): FastifyPluginCallback {
   return (app: FastifyInstance, _options, done) => {
     addReads(app, deps);
     addWrites(app, deps);
+    addSecretChange(app, deps);
     addRemovals(app, deps);
     done();
   };
@@ -88,6 +89,42 @@ function addWrites(app: FastifyInstance, deps: RouteDeps): void {
   );
 }
 
+function addSecretChange(app: FastifyInstance, deps: RouteDeps): void {
+  app.post(
+    '/webhooks/registrations/:id/secret',
+    { config: { access: 'write' }, schema: docs.changeSecret },
+    async (request: OneRequest, reply) => {
+      const changed = await deps.library.registrations.changeSecret(
+        request.caller.tenant,
+        request.params.id,
+        secretRequestOf(request),
+        originOf(request),
+      );
+      if (changed === undefined) return sendEmpty(reply, 404);
+      const { id, secret, secretId, oldSecrets } = changed;
+      const answer = { Id: id, Secret: secret, SecretId: secretId };
+      return sendJson(reply, 200, { ...answer, OldSecrets: oldSecrets.map(oldSecretJson) });
+    },
+  );
+}
+
+const OVERLAP_SECONDS = 24 * 3600;
+
+function secretRequestOf(request: FastifyRequest): SecretRequest {
+  const body = hasBody(request) ? objectBody(request, SecretChange) : {};
+  const { Secret: secret = null, OverlapSeconds: seconds = OVERLAP_SECONDS } = body;
+  const switchAt = body.SwitchAt ?? null;
+  return {
+    secret,
+    overlapMs: seconds * 1000,
+    switchAt: switchAt === null ? null : readTime(switchAt, 'SwitchAt'),
+  };
+}
+
+function hasBody({ body }: FastifyRequest): boolean {
+  return Buffer.isBuffer(body) && body.length > 0;
+}
+
 function addRemovals(app: FastifyInstance, { library: { registrations } }: RouteDeps): void {
   app.delete(
     '/webhooks/registrations/:id',
@@ -121,8 +158,7 @@ async function sendTest(
   request: OneRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const hasBody = Buffer.isBuffer(request.body) && request.body.length > 0;
-  const filter = hasBody ? (objectBody(request, TestRequest).Filter ?? null) : null;
+  const filter = hasBody(request) ? (objectBody(request, TestRequest).Filter ?? null) : null;
   const result = await deps.library.registrations.test(
     request.caller.tenant,
     request.params.id,

@@ -12,6 +12,8 @@ export type HousekeepingOptions = {
   readonly clock: Clock;
   readonly retentionMs: number;
   readonly auditRetentionMs: number;
+  /** What else is past its time. */
+  readonly forget: () => Promise<void>;
   readonly onError: (error: unknown) => void;
 };
 
@@ -46,8 +48,9 @@ export class Housekeeping {
   }
 
   async #round(): Promise<void> {
-    const { store, clock, retentionMs, auditRetentionMs, onError } = this.#options;
+    const { store, clock, retentionMs, auditRetentionMs, forget, onError } = this.#options;
     try {
+      await forget();
       await this.#inSteps(() => store.pruneIdempotency(clock.now() - IDEMPOTENCY_KEPT_MS, STEP));
       await this.#inSteps(() => store.prune(clock.now() - retentionMs, STEP));
       await this.#inSteps(() => store.pruneAudit(clock.now() - auditRetentionMs, STEP));

@@ -51,6 +51,7 @@ export type Parts = {
   readonly egress: Egress;
   readonly metrics: Metrics;
   readonly telemetry: Telemetry;
+  readonly forgetOldSecrets: () => Promise<void>;
 };
 
 /** Characters of payload that wait in memory; the rest waits in the store. */
@@ -99,7 +100,8 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const trials = createTrials({ filters, events });
   const parts = { registrations, filters, events, deliveries, tenants, keys, audit, trials };
   const library = { ...parts, ready };
-  return { library, engine, indexer, egress, metrics, telemetry };
+  const { forgetOldSecrets } = registrations;
+  return { library, engine, indexer, egress, metrics, telemetry, forgetOldSecrets };
 }
 
 /** Begins with what an earlier run left. */

@@ -6,7 +6,7 @@ import type { Caller } from '../core/key.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Library } from '../service/library.ts';
 import type { Store } from '../store/port.ts';
-import type { Answered, Telemetry } from '../telemetry/events.ts';
+import type { Answered } from '../telemetry/events.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { VERSION } from '../version.ts';
 import { Housekeeping } from './housekeeping.ts';
@@ -72,7 +72,7 @@ async function assemble(
   const { library, engine, indexer, egress, telemetry } = parts;
   api = await openApi(config, parts);
   const listener = api;
-  const housekeeping = startHousekeeping(config, store, telemetry);
+  const housekeeping = startHousekeeping(config, store, parts);
   warnOfOpenings(config, telemetry);
   const stop = once(async (reason) => {
     telemetry.stopping(reason);
@@ -115,12 +115,17 @@ function answeredCall(request: FastifyRequest, reply: FastifyReply): Answered {
   };
 }
 
-function startHousekeeping(config: Config, store: Store, telemetry: Telemetry): Housekeeping {
+function startHousekeeping(
+  config: Config,
+  store: Store,
+  { telemetry, forgetOldSecrets }: Pick<Parts, 'telemetry' | 'forgetOldSecrets'>,
+): Housekeeping {
   const housekeeping = new Housekeeping({
     store,
     clock: systemClock,
     retentionMs: config.retentionMs,
     auditRetentionMs: config.auditRetentionMs,
+    forget: forgetOldSecrets,
     onError: (error) => telemetry.failed(error, 'removing what is past its retention'),
   });
   housekeeping.start();

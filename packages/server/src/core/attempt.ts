@@ -11,4 +11,6 @@ export type Attempt = {
   readonly outcome: Outcome;
   /** Headers as sent, in order; values of a registration's own headers are masked. */
   readonly requestHeaders: readonly (readonly [name: string, value: string])[];
+  /** Ids of the secrets that signed, of the Standard Webhooks header in its order. */
+  readonly signedBy: { readonly ms: string; readonly standard: readonly string[] };
 };

@@ -17,6 +17,9 @@ function registration(id: string, filters: readonly string[], tenant = 't'): Reg
     properties: '{}',
     createdAt: 0,
     updatedAt: 0,
+    secretId: '#1',
+    secretChangedAt: null,
+    oldSecrets: [],
     conditions: null,
     switchedOff: null,
   };

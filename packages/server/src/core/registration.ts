@@ -1,5 +1,6 @@
 import type { Id } from './id.ts';
 import type { Ordering } from './ordering.ts';
+import type { OldSecret } from './secrets.ts';
 
 /** Why a registration was switched off, and when. */
 export type SwitchedOff = { readonly at: number; readonly reason: string };
@@ -11,6 +12,12 @@ export type Registration = {
   /** As the subscriber wrote it, never normalised. */
   readonly webHookUri: string;
   readonly secret: string;
+  /** Tells secrets apart, in the attempts' log and the audit log, without telling them. */
+  readonly secretId: string;
+  /** When the secret was changed last; null while it is the first. */
+  readonly secretChangedAt: number | null;
+  /** Secrets before it that still sign, the newest first. */
+  readonly oldSecrets: readonly OldSecret[];
   readonly description: string | null;
   readonly isPaused: boolean;
   /** Names in the catalogue's spelling, in order of first appearance; may hold `*`. */

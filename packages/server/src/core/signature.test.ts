@@ -60,7 +60,14 @@ test('standardwebhooks and svix accept every delivery, whatever its secret and t
       });
       const timestampSeconds = Math.floor(Date.now() / 1000);
       const headers = Object.fromEntries(
-        deliveryHeaders({ secret, id: 'd1', timestampSeconds, body, headers: [] }),
+        deliveryHeaders({
+          msSecret: secret,
+          standardSecrets: [secret],
+          id: 'd1',
+          timestampSeconds,
+          body,
+          headers: [],
+        }),
       );
       const encoded = secret.startsWith('whsec_') ? secret : Buffer.from(secret).toString('base64');
       new Webhook(encoded).verify(body.toString('utf8'), headers);
@@ -72,7 +79,8 @@ test('standardwebhooks and svix accept every delivery, whatever its secret and t
 
 test('headers come in order, those of the registration last', () => {
   const headers = deliveryHeaders({
-    secret: 's',
+    msSecret: 's',
+    standardSecrets: ['s'],
     id: 'd1',
     timestampSeconds: 5,
     body: Buffer.from('{}'),

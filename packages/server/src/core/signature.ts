@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 
 /** Secrets that begin so hold base64 of the key, as Standard Webhooks has it. */
-const STANDARD_SECRET_PREFIX = 'whsec_';
+export const STANDARD_SECRET_PREFIX = 'whsec_';
 
 /**
  * ASP.NET WebHooks' signature: `sha256=` and the HMAC-SHA256 of the body in upper-case hexadecimal;
@@ -33,7 +33,10 @@ function standardKey(secret: string): string | KeyObject {
 }
 
 export type SignedDelivery = {
-  readonly secret: string;
+  /** Signs `ms-signature`, which receivers verify by one secret. */
+  readonly msSecret: string;
+  /** Each of them signs `webhook-signature`; one is enough for a receiver. */
+  readonly standardSecrets: readonly string[];
   readonly id: string;
   /** Of this attempt, in seconds since 1970. */
   readonly timestampSeconds: number;
@@ -46,13 +49,16 @@ export type SignedDelivery = {
 export function deliveryHeaders(
   delivery: SignedDelivery,
 ): (readonly [name: string, value: string])[] {
-  const { secret, id, timestampSeconds, body, headers } = delivery;
+  const { msSecret, standardSecrets, id, timestampSeconds, body, headers } = delivery;
+  const signatures = standardSecrets.map((secret) =>
+    standardSignature({ secret, id, timestampSeconds, body }),
+  );
   return [
     ['Content-Type', 'application/json; charset=utf-8'],
-    ['ms-signature', msSignature(secret, body)],
+    ['ms-signature', msSignature(msSecret, body)],
     ['webhook-id', id],
     ['webhook-timestamp', String(timestampSeconds)],
-    ['webhook-signature', standardSignature({ secret, id, timestampSeconds, body })],
+    ['webhook-signature', signatures.join(' ')],
     ...headers,
   ];
 }

@@ -6,6 +6,7 @@ import { refuseKnownHeaders } from '../core/header-rules.ts';
 import { hide, MASKED, sentSecrets } from '../core/mask.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { type Registration, registrationKey } from '../core/registration.ts';
+import { signingAt } from '../core/secrets.ts';
 import { deliveryHeaders } from '../core/signature.ts';
 import type { Egress, OutboundRequest } from '../egress/port.ts';
 
@@ -30,8 +31,10 @@ export async function sendAttempt(
     properties: registration.properties,
     notifications: delivery.notifications,
   });
+  const signing = signingAt(registration, startedAt);
   const headers = deliveryHeaders({
-    secret: registration.secret,
+    msSecret: signing.ms.secret,
+    standardSecrets: signing.standard.map(({ secret }) => secret),
     id: delivery.id,
     timestampSeconds: Math.floor((deps.signingClock ?? deps.clock).now() / 1000),
     body,
@@ -48,6 +51,7 @@ export async function sendAttempt(
     durationMs: deps.clock.now() - startedAt,
     outcome,
     requestHeaders: masked(headers, registration.headers.length),
+    signedBy: { ms: signing.ms.id, standard: signing.standard.map(({ id }) => id) },
   };
 }
 

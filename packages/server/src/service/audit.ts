@@ -40,6 +40,7 @@ export function registrationNote(
     Id: id,
     WebHookUri: masked === webHookUri ? masked : `${masked} ${nameOf('WebHookUri', webHookUri)}`,
     Secret: nameOf('Secret', registration.secret),
+    ...oldSecretsNote(registration),
     Description: registration.description,
     IsPaused: registration.isPaused,
     Filters: registration.filters,
@@ -52,6 +53,15 @@ export function registrationNote(
     ...(registration.ordering === undefined ? {} : { Ordering: registration.ordering }),
     SwitchedOff: registration.switchedOff,
   };
+}
+
+function oldSecretsNote({ oldSecrets }: Registration): object {
+  if (oldSecrets.length === 0) return {};
+  return { OldSecrets: oldSecrets.map(({ id, until }) => ({ Id: id, Until: isoTime(until) })) };
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 /** Schema and example can be long: they are told apart by their digests. */
@@ -75,7 +85,7 @@ export function keyNote({ id, level, name, expiresAt }: ApiKey): object {
     Id: id,
     Level: level,
     Name: name,
-    ExpiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+    ExpiresAt: expiresAt === null ? null : isoTime(expiresAt),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { subjectKeys } from '../core/subjects.ts';
 import { AppError } from '../core/errors.ts';
 import type { Filter } from '../core/filter.ts';
-import { isPrivateFilter, WILDCARD } from '../core/registration.ts';
+import { isPrivateFilter, type Registration, WILDCARD } from '../core/registration.ts';
 import type { Store } from '../store/port.ts';
 import { filterNote } from './audit.ts';
 import type { Filters } from './library.ts';
@@ -73,4 +73,23 @@ export function subjectsBy(
   filters: Pick<Filters, 'get'>,
 ): (action: string, text: string) => readonly string[] {
   return (action, text) => subjectKeys(filters.get(action), text);
+}
+
+/** The example of the filter asked for, else of the first one subscribed to that has an example. */
+export function exampleFor(
+  filters: Filters,
+  registration: Registration,
+  name: string | null,
+): object {
+  if (name !== null) {
+    const filter = filters.get(name);
+    if (filter === undefined)
+      throw new AppError('bad_request', `There is no filter '${name.slice(0, 200)}'.`);
+    return filter.example ?? { Action: filter.name };
+  }
+  for (const subscribed of registration.filters) {
+    const example = filters.get(subscribed)?.example;
+    if (example !== null && example !== undefined) return example;
+  }
+  return filters.list().find((filter) => filter.example !== null)?.example ?? { Action: 'Test' };
 }

@@ -72,6 +72,16 @@ export interface Registrations {
   removeAll(tenant: string, by?: Origin): Promise<void>;
   /** Removes those with exactly this WebHookUri; how many. */
   removeByUri(tenant: string, webHookUri: string, by?: Origin): Promise<number>;
+  /**
+   * Gives the registration another secret; the old ones sign beside it for a while. The
+   * registration in clear; undefined when there is none.
+   */
+  changeSecret(
+    tenant: string,
+    id: string,
+    request: SecretRequest,
+    by?: Origin,
+  ): Promise<Registration | undefined>;
   /** Sends the example of a filter now; records nothing. Undefined when there is no such registration. */
   test(
     tenant: string,
@@ -80,6 +90,15 @@ export interface Registrations {
     by?: Origin,
   ): Promise<TestResult | undefined>;
 }
+
+export type SecretRequest = {
+  /** Null to have one made. */
+  readonly secret: string | null;
+  /** How long the secrets before it sign the Standard Webhooks header too; 0 ends them at once. */
+  readonly overlapMs: number;
+  /** When `ms-signature` goes over to it; null for at once. */
+  readonly switchAt: number | null;
+};
 
 export type TestResult = { readonly attempt: Attempt; readonly body: string };
 

@@ -55,6 +55,10 @@ export async function judgeRegistration(
     tenant,
     webHookUri: uriOf(draft.webHookUri, previous),
     secret: secretOf(draft.secret, previous),
+    // Named when it is stored.
+    secretId: '',
+    secretChangedAt: null,
+    oldSecrets: [],
     description: draft.description,
     isPaused: draft.isPaused,
     filters,
@@ -136,10 +140,13 @@ async function ask(registrar: Registrar, registration: Registration): Promise<re
 /** None, or the masked form that answers show, keeps the secret there is. */
 function secretOf(given: string | null, previous: Registration | undefined): string {
   const isAbsent =
-    given === null ||
-    given === '' ||
-    (previous !== undefined && given === maskSecret(previous.secret));
+    given === null || given === '' || (previous !== undefined && isMasked(given, previous));
   return isAbsent ? (previous?.secret ?? randomHex32()) : given;
+}
+
+/** It may have been changed since the answer that showed it. */
+function isMasked(given: string, { secret, oldSecrets }: Registration): boolean {
+  return [{ secret }, ...oldSecrets].some((one) => given === maskSecret(one.secret));
 }
 
 /** What answers show of a secret after it was first given out. */
@@ -191,7 +198,8 @@ function isSameOrigin(one: string, other: string): boolean {
   return URL.canParse(one) && URL.canParse(other) && new URL(one).origin === new URL(other).origin;
 }
 
-function judgeSecret(secret: string): void {
+/** Microsoft's rule, and no control characters. */
+export function judgeSecret(secret: string): void {
   if (secret.length < 32 || secret.length > 64) {
     throw refusal('The WebHook secret key parameter must be between 32 and 64 characters long.');
   }

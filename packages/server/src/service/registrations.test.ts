@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { systemClock } from '../core/clock.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { createSealer } from '../core/seal.ts';
 import { parseAllow } from '../egress/allow.ts';
 import { openEgress } from '../egress/testing/open-egress.ts';
@@ -46,7 +46,7 @@ function draft(changes: Partial<RegistrationDraft> = {}): RegistrationDraft {
 const OWN_PORT = 8365;
 
 /** Registrations on a store of their own; `matched` is what the engine would match now. */
-async function open(onUpdate: () => void = () => undefined) {
+async function open(onUpdate: () => void = () => undefined, clock: Clock = systemClock) {
   const store = await openSqliteStore({ path: join(folder, `${stores.length}.db`) });
   stores.push(store);
   const update = store.updateRegistration.bind(store);
@@ -64,7 +64,7 @@ async function open(onUpdate: () => void = () => undefined) {
     allow: parseAllow(['127.0.0.0/8'], false),
     isOwn: (_address, port) => port === OWN_PORT,
     sealer: SEALER,
-    clock: systemClock,
+    clock,
     registrars: [],
     idValidator: (asked) => asked,
     hasTenant: (tenant) => tenants.has(tenant),
@@ -97,6 +97,24 @@ test('a PUT that is being written when a DELETE comes brings nothing back', asyn
   await put;
   assert.deepEqual([registrations.list(TENANT), [...matched]], [[], []]);
   assert.deepEqual(await store.registrations(), []);
+});
+
+test('an old secret is removed from memory and store once it signs nothing any more', async () => {
+  let now = Date.now();
+  const { registrations, store } = await open(undefined, { now: () => now });
+  const { id } = await registrations.register(TENANT, draft(), OPTIONS);
+  const request = { secret: null, overlapMs: 1000, switchAt: null };
+  await registrations.changeSecret(TENANT, id, request);
+  const kept = async () => [
+    registrations.get(TENANT, id)?.oldSecrets.length,
+    (await store.registrations())[0]?.oldSecrets.length,
+  ];
+  await registrations.forgetOldSecrets();
+  assert.deepEqual(await kept(), [1, 1]);
+  now += 1000;
+  await registrations.forgetOldSecrets();
+  assert.deepEqual(await kept(), [0, 0]);
+  assert.equal(await registrations.changeSecret(TENANT, 'nope', request), undefined);
 });
 
 test('changes that overlap leave memory, store and matching alike', async () => {

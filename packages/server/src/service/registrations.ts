@@ -5,11 +5,13 @@ import { AppError } from '../core/errors.ts';
 import { newId } from '../core/id.ts';
 import { type Registration, registrationKey, type RegistrationRef } from '../core/registration.ts';
 import type { Sealer } from '../core/seal.ts';
+import { withoutLapsed } from '../core/secrets.ts';
 import type { Allow } from '../egress/allow.ts';
 import type { Egress } from '../egress/port.ts';
 import type { RegistrationChange } from '../engine/options.ts';
 import type { Store } from '../store/port.ts';
 import { registrationNote } from './audit.ts';
+import { exampleFor } from './filters.ts';
 import type {
   Filters,
   IdValidator,
@@ -17,10 +19,13 @@ import type {
   Registrar,
   RegistrationDraft,
   Registrations,
+  SecretRequest,
   TestResult,
 } from './library.ts';
+import { KnownRegistrations } from './known-registrations.ts';
 import { judgeRegistration } from './registration-rules.ts';
 import { openRegistration, sealRegistration } from './sealing.ts';
+import { withNewSecret } from './secret-change.ts';
 import { Turns } from './turns.ts';
 
 export type RegistrationsDeps = {
@@ -55,6 +60,8 @@ export type RegistrationsDeps = {
 const TEST_EVERY_MS = 1000;
 
 export type RegistrationsService = Registrations & {
+  /** Removes the old secrets that sign nothing any more. */
+  readonly forgetOldSecrets: () => Promise<void>;
   /** Switches a registration off, with the reason its holder is shown; its deliveries are held. */
   readonly switchOff: (tenant: string, id: string, reason: string) => Promise<void>;
 };
@@ -82,31 +89,11 @@ export async function createRegistrations(deps: RegistrationsDeps): Promise<Regi
     },
     test: (tenant, id, filter, by = SERVICE) =>
       sendTest({ ...place, tenant, id }, { filter, by, tested }),
+    changeSecret: (tenant, id, request, by = SERVICE) =>
+      giveSecret({ ...place, tenant, id }, request, by),
+    forgetOldSecrets: () => forgetOldSecrets(place),
     switchOff: (tenant, id, reason) => switchOff({ ...place, tenant, id }, reason),
   };
-}
-
-/** By tenant and then by lower-case id: ids compare ignoring case, as Microsoft's stores have it. */
-class KnownRegistrations {
-  readonly #tenants = new Map<string, Map<string, Registration>>();
-
-  of(tenant: string): readonly Registration[] {
-    return [...(this.#tenants.get(tenant)?.values() ?? [])];
-  }
-
-  get(tenant: string, id: string): Registration | undefined {
-    return this.#tenants.get(tenant)?.get(id.toLowerCase());
-  }
-
-  set(registration: Registration): void {
-    const own = this.#tenants.get(registration.tenant) ?? new Map<string, Registration>();
-    this.#tenants.set(registration.tenant, own);
-    own.set(registration.id.toLowerCase(), registration);
-  }
-
-  delete(tenant: string, id: string): void {
-    this.#tenants.get(tenant)?.delete(id.toLowerCase());
-  }
 }
 
 type Noted = {
@@ -159,10 +146,11 @@ async function register(
 
 async function insert(
   { deps, known }: Place,
-  registration: Registration,
+  added: Registration,
   by: Origin,
 ): Promise<Registration> {
-  const { tenant, id } = registration;
+  const { tenant, id } = added;
+  const registration = { ...added, secretId: secretName(deps, added, added.secret) };
   if (known.get(tenant, id) !== undefined)
     throw new AppError('conflict', `There is a registration '${id}' already.`, { emptyBody: true });
   refuseRemovedTenant(deps, tenant);
@@ -201,11 +189,58 @@ async function replace(
     update(one, { what: 'registration replaced', by: options.by ?? SERVICE }, (current) => ({
       ...judged,
       // It may have been changed while the echo was waited for.
-      secret: keepsSecret ? current.secret : judged.secret,
+      ...(keepsSecret ? secretsOf(current) : {}),
       id: current.id,
       createdAt: current.createdAt,
     })),
   );
+}
+
+function secretsOf({
+  secret,
+  secretId,
+  secretChangedAt,
+  oldSecrets,
+}: Registration): Partial<Registration> {
+  return { secret, secretId, secretChangedAt, oldSecrets };
+}
+
+function secretName(
+  { sealer }: RegistrationsDeps,
+  { tenant, id }: RegistrationRef,
+  secret: string,
+) {
+  return sealer.nameOf(secret, { tenant, owner: id, field: 'Secret' });
+}
+
+async function giveSecret(
+  one: One,
+  request: SecretRequest,
+  by: Origin,
+): Promise<Registration | undefined> {
+  const { deps, known, tenant, id } = one;
+  return inTurn(one, async () => {
+    if (known.get(tenant, id) === undefined) return undefined;
+    return update(one, { what: 'registration secret changed', by }, (current) =>
+      withNewSecret(current, request, deps.clock.now()),
+    );
+  });
+}
+
+async function forgetOldSecrets(place: Place): Promise<void> {
+  const now = place.deps.clock.now();
+  const isLapsed = ({ oldSecrets }: Registration): boolean =>
+    withoutLapsed(oldSecrets, now).length < oldSecrets.length;
+  for (const { tenant, id } of place.known.all().filter(isLapsed)) {
+    const one = { ...place, tenant, id };
+    await inTurn(one, async () => {
+      if (place.known.get(tenant, id) === undefined) return;
+      await update(one, { what: 'old secret forgotten', by: SERVICE }, (current) => ({
+        ...current,
+        oldSecrets: withoutLapsed(current.oldSecrets, now),
+      }));
+    });
+  }
 }
 
 async function switchOff(one: One, reason: string): Promise<void> {
@@ -223,15 +258,25 @@ async function update(
   { deps, known, tenant, id }: One,
   { what, by }: { readonly what: string; readonly by: Origin },
   change: (current: Registration) => Registration,
-): Promise<void> {
+): Promise<Registration> {
   const current = known.get(tenant, id);
   if (current === undefined) throw notFound();
-  const registration = { ...change(current), updatedAt: deps.clock.now() };
+  const now = deps.clock.now();
+  const changed = { ...change(current), updatedAt: now };
+  const registration =
+    changed.secret === current.secret
+      ? changed
+      : {
+          ...changed,
+          secretId: secretName(deps, current, changed.secret),
+          secretChangedAt: now,
+        };
   const note = noteOf(deps, by, { what, before: current, after: registration });
   if (!(await deps.store.updateRegistration(sealRegistration(deps.sealer, registration), note)))
     throw notFound();
   known.set(registration);
   deps.onChange({ kind: 'changed', registration });
+  return registration;
 }
 
 function remove(one: One, by: Origin): Promise<boolean> {
@@ -289,24 +334,6 @@ async function sendTest(
   return deps.sendTest(registration, JSON.stringify(example));
 }
 
-/** The example of the filter asked for, else of the first one subscribed to that has an example. */
-function exampleFor(filters: Filters, registration: Registration, name: string | null): object {
-  if (name !== null) {
-    const filter = filters.get(name);
-    if (filter === undefined) throw refusal(`There is no filter '${name.slice(0, 200)}'.`);
-    return filter.example ?? { Action: filter.name };
-  }
-  for (const subscribed of registration.filters) {
-    const example = filters.get(subscribed)?.example;
-    if (example !== null && example !== undefined) return example;
-  }
-  return filters.list().find((filter) => filter.example !== null)?.example ?? { Action: 'Test' };
-}
-
 function notFound(): AppError {
   return new AppError('not_found', 'There is no such registration.', { emptyBody: true });
-}
-
-function refusal(message: string): AppError {
-  return new AppError('bad_request', message);
 }

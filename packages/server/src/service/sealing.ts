@@ -1,7 +1,7 @@
 import type { Registration } from '../core/registration.ts';
 import { type Sealer, SealError } from '../core/seal.ts';
 
-/** A registration as it is stored: its secret, the values of its headers and its URI are sealed. */
+/** A registration as it is stored: its secrets, the values of its headers and its URI are sealed. */
 export function sealRegistration(sealer: Sealer, registration: Registration): Registration {
   const seal = (field: string, text: string): string =>
     sealer.seal(text, { tenant: registration.tenant, owner: registration.id, field });
@@ -9,6 +9,10 @@ export function sealRegistration(sealer: Sealer, registration: Registration): Re
     ...registration,
     webHookUri: seal('WebHookUri', registration.webHookUri),
     secret: seal('Secret', registration.secret),
+    oldSecrets: registration.oldSecrets.map((old) => ({
+      ...old,
+      secret: seal(`OldSecrets ${old.id}`, old.secret),
+    })),
     headers: registration.headers.map(([name, value]) => [name, seal(`Headers ${name}`, value)]),
   };
 }
@@ -40,6 +44,10 @@ function openFields(sealer: Sealer, sealed: Registration): Registration {
     ...sealed,
     webHookUri: open('WebHookUri', sealed.webHookUri),
     secret: open('Secret', sealed.secret),
+    oldSecrets: sealed.oldSecrets.map((old) => ({
+      ...old,
+      secret: open(`OldSecrets ${old.id}`, old.secret),
+    })),
     headers: sealed.headers.map(([name, value]) => [name, open(`Headers ${name}`, value)]),
   };
 }

@@ -85,6 +85,7 @@ export function storeContract(
       durationMs: 7,
       outcome: OK,
       requestHeaders: [['a', 'b']],
+      signedBy: { ms: '#1', standard: ['#1'] },
     },
   });
 
@@ -193,6 +194,7 @@ export function storeContract(
         durationMs: 7,
         outcome: OK,
         requestHeaders: [['a', 'b']],
+        signedBy: { ms: '#1', standard: ['#1'] },
       },
     ]);
   });
@@ -413,6 +415,9 @@ export function storeContract(
     properties: '{"n":1.0}',
     createdAt: NOW,
     updatedAt: NOW,
+    secretId: '#1',
+    secretChangedAt: null,
+    oldSecrets: [],
     conditions: null,
     switchedOff: null,
   });

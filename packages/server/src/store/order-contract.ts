@@ -60,7 +60,8 @@ export function orderContract(
   const settle = async (deliveryId: Id | undefined, next: NextState): Promise<void> => {
     const place = { tenant, deliveryId: deliveryId ?? '', ordered: true };
     const attempt = { number: 1, startedAt: NOW, durationMs: 1, requestHeaders: [] };
-    const full = { ...attempt, deliveryId: place.deliveryId, outcome: FAILED };
+    const signedBy = { ms: '#1', standard: ['#1'] };
+    const full = { ...attempt, signedBy, deliveryId: place.deliveryId, outcome: FAILED };
     await store.settle([{ ...place, next, attempt: full }]);
   };
 

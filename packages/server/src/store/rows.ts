@@ -87,7 +87,7 @@ export function toAttempt(row: Row): Attempt {
     number: integer(row, 'number'),
     startedAt: integer(row, 'started_at'),
     durationMs: integer(row, 'duration_ms'),
-    ...parse<Pick<Attempt, 'outcome' | 'requestHeaders'>>(row, 'record'),
+    ...parse<Pick<Attempt, 'outcome' | 'requestHeaders' | 'signedBy'>>(row, 'record'),
   };
 }
 

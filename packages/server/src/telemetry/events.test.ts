@@ -29,6 +29,9 @@ const REGISTRATION: Registration = {
   properties: '{}',
   createdAt: 0,
   updatedAt: 0,
+  secretId: '#1',
+  secretChangedAt: null,
+  oldSecrets: [],
   conditions: null,
   switchedOff: null,
 };
@@ -47,6 +50,7 @@ function delivered(certificateEndsAt?: number): Attempt {
       ...(certificateEndsAt === undefined ? {} : { certificateEndsAt }),
     },
     requestHeaders: [],
+    signedBy: { ms: '#1', standard: ['#1'] },
   };
 }
 

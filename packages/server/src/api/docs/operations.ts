@@ -1,6 +1,6 @@
 import type { FastifySchema } from 'fastify';
 import { DELIVERY_STATES } from '../../core/delivery.ts';
-import { NewFilter, NewKey, NewTenant, TenantName, TestRequest } from './schemas.ts';
+import { NewFilter, NewKey, NewTenant, SecretChange, TenantName, TestRequest } from './schemas.ts';
 
 /** What an operation's document says: for people and generators; bodies are judged elsewhere. */
 type Operation = FastifySchema & {
@@ -69,6 +69,23 @@ const registrationBody = {
   examples: [REGISTRATION_EXAMPLE],
 };
 
+const oldSecrets = {
+  type: 'array',
+  description: 'What signs `webhook-signature` beside the newest secret, and until when.',
+  items: {
+    type: 'object',
+    properties: {
+      Id: { type: 'string' },
+      Until: { type: 'string', format: 'date-time' },
+      SignsMsSignatureUntil: {
+        type: 'string',
+        format: 'date-time',
+        description: 'Only for the one that signs `ms-signature` until then.',
+      },
+    },
+  },
+};
+
 const registrationAnswer = {
   type: 'object',
   properties: {
@@ -89,6 +106,8 @@ const registrationAnswer = {
       description:
         'In clear in the 201 only; `****` afterwards. Sent back so, it means "unchanged".',
     },
+    SecretId: { type: 'string', description: 'Only while old secrets sign: names the newest.' },
+    OldSecrets: { ...oldSecrets, description: 'Only while there are any that sign.' },
     SwitchedOff: {
       type: 'object',
       description: 'Only where the endpoint is gone: since when, and why.',
@@ -257,6 +276,28 @@ export const docs = {
       response: { 200: { description: 'Deleted, however many there were.' }, ...refusals },
     },
   ),
+  changeSecret: registration('changeSecret', 'Change the secret, with an overlap', {
+    params: id,
+    body: SecretChange,
+    response: {
+      200: {
+        description: 'The new secret, the only time that it is shown.',
+        type: 'object',
+        properties: {
+          Id: { type: 'string', description: 'Of the registration.' },
+          Secret: { type: 'string' },
+          SecretId: {
+            type: 'string',
+            description: 'Names the secret in the log of attempts and the audit log.',
+          },
+          OldSecrets: oldSecrets,
+        },
+      },
+      ...refusals,
+      ...notFound,
+      409: { description: 'Too many old secrets sign already; Message says so.', ...errorBody },
+    },
+  }),
   testRegistration: registration('testRegistration', 'Send the example of a filter now', {
     params: id,
     body: TestRequest,

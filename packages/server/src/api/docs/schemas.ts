@@ -52,4 +52,27 @@ export const TestRequest = Type.Object({
   Filter: Type.Optional(Type.String({ maxLength: 128, description: 'Whose example is sent.' })),
 });
 
+export const SecretChange = Type.Object({
+  Secret: Type.Optional(
+    Type.Union([Type.String({ maxLength: 200 }), Type.Null()], {
+      description: '32 to 64 characters. One is made where it is left out.',
+    }),
+  ),
+  OverlapSeconds: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 2_592_000,
+      default: 86_400,
+      description:
+        'How long the old secret signs `webhook-signature` beside the new one; 0 ends all old ones at once.',
+    }),
+  ),
+  SwitchAt: Type.Optional(
+    Type.Union([Type.String({ maxLength: 40 }), Type.Null()], {
+      description:
+        'When `ms-signature` goes over to the new secret, within the overlap; at once where it is left out.',
+    }),
+  ),
+});
+
 export type NewTenantBody = Static<typeof NewTenant>;

@@ -73,10 +73,11 @@ function endedAt(event: NewEvent, at: number): Settlement {
   const outcome = { kind: 'connect_error', code: 'X' } as const;
   const attempt = { deliveryId, number: 1, startedAt: at, durationMs: 0, outcome };
   const next = { state: 'delivered', reason: null } as const;
+  const signedBy = { ms: '#1', standard: ['#1'] };
   return {
     tenant: 't',
     deliveryId,
-    attempt: { ...attempt, requestHeaders: [] },
+    attempt: { ...attempt, requestHeaders: [], signedBy },
     next,
     ordered: false,
   };

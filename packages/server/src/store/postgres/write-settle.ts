@@ -205,7 +205,9 @@ function columnsOf(part: readonly Settlement[]): unknown[][] {
     attempts.map(({ number }) => number),
     attempts.map(({ startedAt }) => startedAt),
     attempts.map(({ durationMs }) => durationMs),
-    attempts.map(({ outcome, requestHeaders }) => JSON.stringify({ outcome, requestHeaders })),
+    attempts.map(({ outcome, requestHeaders, signedBy }) =>
+      JSON.stringify({ outcome, requestHeaders, signedBy }),
+    ),
     next.map(({ state }) => stateCode(state)),
     next.map((each) => (each.state === 'pending' ? each.step : null)),
     next.map((each) => (each.state === 'pending' ? each.dueAt : null)),

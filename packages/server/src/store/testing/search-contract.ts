@@ -198,7 +198,15 @@ function settlementOf(tenant: string, deliveryId: Id, outcome: Outcome, next?: N
     ordered: false,
     deliveryId,
     next: next ?? { state: 'exhausted' as const, reason: 'used up' },
-    attempt: { deliveryId, number: 1, startedAt: NOW, durationMs: 1, outcome, requestHeaders: [] },
+    attempt: {
+      deliveryId,
+      number: 1,
+      startedAt: NOW,
+      durationMs: 1,
+      outcome,
+      requestHeaders: [],
+      signedBy: { ms: '#1', standard: ['#1'] },
+    },
   };
 }
 
