@@ -1,61 +1,22 @@
-import type { Attempt } from '../core/attempt.ts';
-import { type AuditEntry, auditEntry, type Origin, SERVICE } from '../core/audit.ts';
-import type { Clock } from '../core/clock.ts';
+import { type Origin, SERVICE } from '../core/audit.ts';
 import { AppError } from '../core/errors.ts';
 import { newId } from '../core/id.ts';
 import { type Registration, registrationKey, type RegistrationRef } from '../core/registration.ts';
-import type { Sealer } from '../core/seal.ts';
 import { withoutLapsed } from '../core/secrets.ts';
-import type { Allow } from '../egress/allow.ts';
-import type { Egress } from '../egress/port.ts';
-import type { RegistrationChange } from '../engine/options.ts';
-import type { Store } from '../store/port.ts';
-import { registrationNote } from './audit.ts';
 import { exampleFor } from './filters.ts';
 import type {
-  Filters,
-  IdValidator,
   RegisterOptions,
-  Registrar,
   RegistrationDraft,
   Registrations,
   SecretRequest,
   TestResult,
 } from './library.ts';
 import { KnownRegistrations } from './known-registrations.ts';
+import { noteOf, type RegistrationsDeps } from './registration-changes.ts';
 import { judgeRegistration } from './registration-rules.ts';
 import { openRegistration, sealRegistration } from './sealing.ts';
 import { withNewSecret } from './secret-change.ts';
 import { Turns } from './turns.ts';
-
-export type RegistrationsDeps = {
-  readonly store: Pick<
-    Store,
-    'registrations' | 'insertRegistration' | 'updateRegistration' | 'deleteRegistration' | 'note'
-  >;
-  readonly filters: Filters;
-  readonly egress: Egress;
-  readonly allow: Allow;
-  readonly isOwn: (address: string, port: number) => boolean;
-  readonly sealer: Sealer;
-  readonly clock: Clock;
-  readonly registrars: readonly Registrar[];
-  readonly idValidator: IdValidator;
-  /** False once a tenant is being removed: nothing is registered for it any more. */
-  readonly hasTenant: (tenant: string) => boolean;
-  /**
-   * Called for `added` and `changed` after the change is durable and before it is answered; for
-   * `removed` before the store is asked, so that nothing accepted after the answer is matched.
-   */
-  readonly onChange: (change: RegistrationChange) => void;
-  /** Called when a removal is durable. */
-  readonly onRemoved: (ref: RegistrationRef) => void;
-  /** Makes one attempt that is not recorded. */
-  readonly sendTest: (
-    registration: Registration,
-    notification: string,
-  ) => Promise<{ attempt: Attempt; body: string }>;
-};
 
 const TEST_EVERY_MS = 1000;
 
@@ -94,23 +55,6 @@ export async function createRegistrations(deps: RegistrationsDeps): Promise<Regi
     forgetOldSecrets: () => forgetOldSecrets(place),
     switchOff: (tenant, id, reason) => switchOff({ ...place, tenant, id }, reason),
   };
-}
-
-type Noted = {
-  readonly what: string;
-  readonly before?: Registration;
-  readonly after?: Registration;
-  /** What is only looked at. */
-  readonly about?: Registration;
-};
-
-function noteOf({ clock, sealer }: RegistrationsDeps, by: Origin, noted: Noted): AuditEntry {
-  const { what, before, after, about } = noted;
-  const { tenant = null, id: target = '' } = after ?? before ?? about ?? {};
-  const shown = (registration: Registration | undefined): object | null =>
-    registration === undefined ? null : registrationNote(sealer, registration);
-  const change = { tenant, what, target, before: shown(before), after: shown(after) };
-  return auditEntry(clock.now(), by, change);
 }
 
 type Place = {
