@@ -22,7 +22,7 @@ const options = new Command('bench')
     cpuProf?: string;
   }>();
 
-const WARM_UP_SECONDS = 1.5;
+const WARM_UP_SECONDS = 4;
 const RAW_SECONDS = 1.5;
 
 /** The machine may have others at work, so the raw limit is measured before and after each case. */
@@ -48,7 +48,7 @@ async function rounds(): Promise<Map<string, RatedRun[]>> {
 }
 
 function raw(): ReturnType<typeof measureRaw> {
-  return measureRaw({ warmUpSeconds: WARM_UP_SECONDS / 2, seconds: RAW_SECONDS });
+  return measureRaw({ warmUpSeconds: 0.75, seconds: RAW_SECONDS });
 }
 
 function namesOf(text: string): string {

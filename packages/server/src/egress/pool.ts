@@ -27,6 +27,9 @@ export class ConnectionPool {
   /** All idle ones, the one that has been idle longest first. */
   readonly #idle = new Set<Connection>();
   readonly #maxIdle: number;
+  /** Those that have one turn before them, and those that have two. */
+  #oneTurn: Connection[] = [];
+  #twoTurns: Connection[] = [];
 
   constructor(maxIdle: number) {
     this.#maxIdle = maxIdle;
@@ -60,7 +63,8 @@ export class ConnectionPool {
    */
   rest(connection: Connection): void {
     connection.shelf.resting += 1;
-    setImmediate(() => setImmediate(() => this.#rested(connection)));
+    if (this.#oneTurn.length === 0 && this.#twoTurns.length === 0) setImmediate(this.#turn);
+    this.#twoTurns.push(connection);
   }
 
   /** Puts back a connection that was taken and not used. */
@@ -108,6 +112,14 @@ export class ConnectionPool {
     }
     return undefined;
   }
+
+  readonly #turn = (): void => {
+    const rested = this.#oneTurn;
+    this.#oneTurn = this.#twoTurns;
+    this.#twoTurns = [];
+    if (this.#oneTurn.length > 0) setImmediate(this.#turn);
+    for (const connection of rested) this.#rested(connection);
+  };
 
   #rested(connection: Connection): void {
     const { shelf } = connection;

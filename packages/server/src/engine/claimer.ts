@@ -6,15 +6,13 @@ import type { Window } from './window.ts';
 
 /** Lanes asked for in one claim. */
 const LANES_PER_CLAIM = 64;
-/** A lane asks for more when its window is at most this full, so that claims come in worthwhile sizes. */
-const REFILL_BELOW = 64;
 const RETRY_AFTER_FAILURE_MS = 1000;
 /** When memory is full, what is sent makes room: looked at this often. */
 const RETRY_WHEN_FULL_MS = 20;
 const MAX_TIMER_MS = 60_000;
 
 export type ClaimerOptions = {
-  readonly store: Store;
+  readonly store: Pick<Store, 'claim'>;
   readonly now: () => number;
   readonly window: Pick<Window, 'budget' | 'reserve'>;
   /** Takes what was claimed; called once for each lane that was asked for. */
@@ -66,7 +64,7 @@ export class Claimer {
   }
 
   #want(lane: Lane): void {
-    if (lane.claiming || lane.queue.length > REFILL_BELOW || lane.room() === 0) return;
+    if (lane.claiming || !lane.isLow || lane.room() === 0) return;
     this.#wanting.add(lane);
     this.#run();
   }

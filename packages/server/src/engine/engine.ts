@@ -9,7 +9,7 @@ import {
   registrationKey,
   type RegistrationRef,
 } from '../core/registration.ts';
-import type { Acceptance, Backlog, Publication, Settlement } from '../store/port.ts';
+import type { Backlog, Settlement } from '../store/port.ts';
 import { Acceptor, type AcceptAnswer, type AcceptRequest } from './acceptor.ts';
 import { Claimer } from './claimer.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -55,7 +55,7 @@ export class Engine {
       onSend: this.#onSend,
     });
     this.#claimer = new Claimer({
-      store,
+      store: { claim: (lanes, at) => this.#withSettlements(store.claim(lanes, at)) },
       now,
       window: this.#window,
       onClaimed: (lane, deliveries) => this.#onClaimed(lane, deliveries),
@@ -63,7 +63,7 @@ export class Engine {
     });
     this.#mover = new Mover({ store, now, onResumed: (ref) => this.wake(ref) });
     this.#acceptor = new Acceptor({
-      store: { accept: (batch) => this.#acceptAndSettle(batch) },
+      store: { accept: (batch) => this.#withSettlements(store.accept(batch)) },
       index: this.#roster.index,
       now,
       subjectsOf: options.subjectsOf,
@@ -247,10 +247,10 @@ export class Engine {
     this.#attend(lane);
   };
 
-  #acceptAndSettle(batch: readonly Publication[]): Promise<readonly Acceptance[]> {
-    const accepted = this.#options.store.accept(batch);
+  /** What has been handed to the store in this turn shares its commit with what was settled. */
+  #withSettlements<T>(written: Promise<T>): Promise<T> {
     this.#settler.flush();
-    return accepted;
+    return written;
   }
 
   async #settle(settlement: Settlement, ref: RegistrationRef): Promise<void> {

@@ -6,7 +6,7 @@ import { type Registration, isActive, registrationKey } from '../core/registrati
 import { Fifo } from './fifo.ts';
 
 /** At most this many deliveries of one lane wait in memory; the rest waits in the store. */
-export const LANE_WINDOW = 256;
+export const LANE_WINDOW = 1024;
 /** And at most so many for each request it may have in flight: an endpoint that never did well holds little memory. */
 const WINDOW_PER_REQUEST = 32;
 
@@ -65,9 +65,17 @@ export class Lane {
   /** How many more deliveries the window takes; none while the breaker is open but for the probe. */
   room(): number {
     if (!isActive(this.registration)) return 0;
-    const most = Math.min(LANE_WINDOW, this.ramp.concurrency * WINDOW_PER_REQUEST);
-    const window = this.breaker.state === 'closed' ? most : 1;
-    return Math.max(0, window - this.queue.length - this.reserved);
+    return Math.max(0, this.#window - this.queue.length - this.reserved);
+  }
+
+  /** True when its window is at most half full: soon enough to be refilled before it runs dry, and for a worthwhile number. */
+  get isLow(): boolean {
+    return this.queue.length <= this.#window / 2;
+  }
+
+  get #window(): number {
+    if (this.breaker.state !== 'closed') return 1;
+    return Math.min(LANE_WINDOW, this.ramp.concurrency * WINDOW_PER_REQUEST);
   }
 
   /** True when older deliveries wait in the store, so that new ones queue up behind them there. */

@@ -7,7 +7,7 @@ const MAX_SETTLEMENTS_PER_COMMIT = 2000;
 const AGAIN_AFTER_MS = 1000;
 /**
  * Nobody waits for a settlement, and a commit costs the same for one as for a hundred: they wait
- * this long for each other or for the next accepted event, whose commit they share.
+ * this long for each other or for the next accept or claim, whose commit they share.
  */
 const HOLD = { items: 256, ms: 10 };
 
