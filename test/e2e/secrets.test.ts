@@ -142,6 +142,31 @@ test('the log says which secret signed what, by the ids that the audit log has, 
   await one.remove();
 });
 
+test('what is refused after a change says so, since when, and in keys for translators', async () => {
+  const one = await fresh('/explained');
+  await one.next();
+  await one.change();
+  receiver.answer = (response) => response.writeHead(401).end();
+  await one.next();
+  const list = () => call('GET', `/webhooks/deliveries?registrationId=${one.id}`);
+  const { json: page } = await until(list, ({ json }) => json.Items[0]?.State === 'exhausted');
+  receiver.answer = (response) => response.writeHead(200).end();
+  const { json: delivery } = await call('GET', `/webhooks/deliveries/${page.Items[0].Id}`);
+  const [first, last] = [delivery.History[0], delivery.History.at(-1)];
+  for (const { Sentence, Explanation } of [first, last]) {
+    assert.match(
+      Sentence,
+      /^The receiver answered 401: .* right after the secret of the registration was changed on /,
+    );
+    assert.deepEqual(
+      Explanation.map(({ Key }: { Key: string }) => Key),
+      ['http.401', 'since.secret'],
+    );
+    assert.equal(Explanation[1].Parameters.since, first.StartedAt);
+  }
+  await one.remove();
+});
+
 test('old secrets survive a restart, sealed', async () => {
   const old = 'sealed-old-secret-0123456789abcdef';
   const one = await fresh('/sealed', old);

@@ -150,7 +150,15 @@ export class SchoolbellClient {
   test(
     id: string,
     filter?: string,
-  ): Promise<{ readonly Outcome: string; readonly Sentence: string }> {
+  ): Promise<{
+    readonly Outcome: string;
+    readonly Sentence: string;
+    /** The same for translators: one for each sentence. */
+    readonly Explanation: readonly {
+      readonly Key: string;
+      readonly Parameters: Readonly<Record<string, string | number>>;
+    }[];
+  }> {
     return this.#call(
       'POST',
       `/webhooks/registrations/${encodeURIComponent(id)}/test`,

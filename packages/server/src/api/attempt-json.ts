@@ -1,15 +1,17 @@
 import type { Attempt } from '../core/attempt.ts';
-import { explain } from '../core/explain.ts';
+import { explainAttempt } from '../core/explain.ts';
+import type { History } from '../core/explain-history.ts';
 
 /** One HTTP try as the API shows it: request as sent, response as received, timing, and a sentence. */
-export function attemptJson(attempt: Attempt, body: string): object {
-  const { class: outcomeClass, sentence } = explain(attempt.outcome);
+export function attemptJson(attempt: Attempt, body: string, history?: History): object {
+  const { class: outcomeClass, remarks, sentence } = explainAttempt(attempt, history);
   return {
     Number: attempt.number,
     StartedAt: new Date(attempt.startedAt).toISOString(),
     DurationMs: attempt.durationMs,
     Outcome: outcomeClass,
     Sentence: sentence,
+    Explanation: remarks.map(({ key, parameters }) => ({ Key: key, Parameters: parameters })),
     SignedBy: {
       MsSignature: attempt.signedBy.ms,
       WebhookSignature: attempt.signedBy.standard,

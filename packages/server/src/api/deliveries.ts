@@ -93,7 +93,7 @@ export function deliveryJson(row: DeliveryRow): object {
 async function whole(library: Library, tenant: string, id: string): Promise<object> {
   const found = await library.deliveries.get(tenant, id);
   if (found === undefined) throw unknown();
-  const { row, attempts } = found;
+  const { row, attempts, histories } = found;
   const event = await library.events.get(tenant, row.eventId);
   const properties = library.registrations.get(tenant, row.registrationId)?.properties ?? '{}';
   const notifications = (event?.notifications ?? []).filter(
@@ -103,7 +103,9 @@ async function whole(library: Library, tenant: string, id: string): Promise<obje
     buildBody({ id: row.id, attempt, properties, notifications }).toString('utf8');
   return {
     ...deliveryJson(row),
-    History: attempts.map((attempt) => attemptJson(attempt, bodyOf(attempt.number))),
+    History: attempts.map((attempt, index) =>
+      attemptJson(attempt, bodyOf(attempt.number), histories[index]),
+    ),
   };
 }
 

@@ -93,7 +93,13 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const indexer = openIndexer({ store, filters, telemetry });
   const accept = (request: AcceptRequest): Promise<AcceptAnswer> => engine.accept(request);
   const events = createEvents({ store, tenants, registrations, index: indexer, accept });
-  const deliveries = createDeliveries({ store, index: indexer, clock: dueClock, engine });
+  const deliveries = createDeliveries({
+    store,
+    index: indexer,
+    clock: dueClock,
+    engine,
+    registrations,
+  });
   await engine.start(tenants.list().flatMap(({ id }) => registrations.list(id)));
   const ready = (): Promise<void> => store.check();
   const audit = createAudit({ store, tenants });

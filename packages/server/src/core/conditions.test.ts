@@ -90,6 +90,11 @@ test('a text is not the number that it spells', () => {
   assert.equal(matches({ Id: [5] }, { Id: '5' }), false);
 });
 
+test('a suffix is of the text alone, whatever is in it', () => {
+  assert.equal(matches({ a: [{ suffix: '"' }] }, { a: '' }), false);
+  assert.equal(matches({ a: [{ suffix: '"' }] }, { a: '"' }), true);
+});
+
 test('more values at one path than are looked at count as a match, for nothing may be lost', () => {
   const ids = Array.from({ length: MAX_VALUES_READ + 1 }, (_, index) => index);
   assert.equal(matches({ ids: [-1] }, { ids: ids.slice(1) }), false);

@@ -1,70 +1,67 @@
+import type { Attempt } from './attempt.ts';
 import { unreachable } from './errors.ts';
-import type { Outcome } from './outcome.ts';
+import { type History, remarksOf } from './explain-history.ts';
+import { tlsRemark } from './explain-tls.ts';
+import { instant, plain, plainUri, type Remark, remark, seconds } from './explain-text.ts';
+import { type SentenceKey, SENTENCES } from './explain-sentences.ts';
+import { judge, type Outcome } from './outcome.ts';
 
-/** What an attempt came to: a class to search and count by, and a sentence for people. */
-export type Explanation = { readonly class: string; readonly sentence: string };
+/** What an attempt came to: a class to search and count by, and sentences for people. */
+export type Explanation = {
+  readonly class: string;
+  /** In order; what happened and what to do comes first. */
+  readonly remarks: readonly Remark[];
+  /** All of them, in English. */
+  readonly sentence: string;
+};
+
+/** An answer that took longer than this is told to be slow. */
+const SLOW_MS = 5000;
 
 /** What every attempt says to a school administrator: what happened, and what can be done about it. */
+export function explainAttempt(attempt: Attempt, history?: History): Explanation {
+  const { outcome, startedAt, durationMs } = attempt;
+  const first = remarksFor(outcome, startedAt);
+  const isSlow = judge(outcome) === 'delivered' && durationMs >= SLOW_MS;
+  const slow = isSlow ? [remark('http.slow', { seconds: seconds(durationMs) })] : [];
+  const told = history === undefined ? first : remarksOf(first, attempt, history);
+  return explanation(outcome, [...told, ...slow]);
+}
+
+/** The same without what only the whole attempt tells. */
 export function explain(outcome: Outcome): Explanation {
+  return explanation(outcome, remarksFor(outcome));
+}
+
+function explanation(outcome: Outcome, remarks: readonly Remark[]): Explanation {
+  const sentence = remarks.map((one) => one.sentence).join(' ');
+  return { class: outcomeClass(outcome), remarks, sentence };
+}
+
+function outcomeClass(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'response':
-      return withCertificate(
-        explainResponse(outcome.status, outcome.response.headers),
-        outcome.certificateEndsAt,
-      );
+      return classOf(outcome.status);
     case 'timeout':
-      return explainTimeout(outcome.phase, outcome.afterMs);
-    case 'dns_error':
-      return { class: 'dns_error', sentence: dnsSentence(outcome.host, outcome.code) };
+      return outcome.phase === 'response' ? 'timeout' : 'connect_timeout';
     case 'connect_error':
-      return explainConnect(outcome.code);
-    case 'tls_error':
-      return { class: 'tls_error', sentence: tlsSentence(outcome.code) };
-    case 'protocol_error':
-      return {
-        class: 'protocol_error',
-        sentence: `The receiver answered with something that is not HTTP (${outcome.code}). Check that the port belongs to a web server.`,
-      };
-    case 'headers_too_large':
-      return {
-        class: 'headers_too_large',
-        sentence: 'The receiver answered with more than 16 KiB of headers.',
-      };
+      return CONNECT_CLASSES[outcome.code] ?? 'connect_error';
     case 'blocked':
-      return { class: 'policy_blocked', sentence: blockedSentence(outcome.rule) };
+      return 'policy_blocked';
+    case 'dns_error':
+    case 'tls_error':
+    case 'protocol_error':
+    case 'headers_too_large':
+      return outcome.kind;
     default:
       return unreachable(outcome);
   }
 }
 
-/** Says nothing of what stands behind an address. */
-function blockedSentence(rule: string): string {
-  return rule === 'headers'
-    ? 'A header of the registration is not one that this installation sends. Change the Headers of the registration.'
-    : 'The address is not one that this installation sends to. Use a public address, or ask the operator to allow it.';
-}
-
-type Headers = readonly (readonly [name: string, value: string])[];
-
-/** A warning in good time, whatever the answer was. */
-function withCertificate(explanation: Explanation, endsAt: number | undefined): Explanation {
-  if (endsAt === undefined) return explanation;
-  const day = new Date(endsAt).toISOString().slice(0, 10);
-  const warning = `The certificate of the receiver ends on ${day}: it must be renewed by then.`;
-  return { ...explanation, sentence: `${explanation.sentence} ${warning}` };
-}
-
-function explainResponse(status: number, headers: Headers): Explanation {
-  const known = STATUS_SENTENCES[status];
-  if (known !== undefined)
-    return { class: classOf(status), sentence: `The receiver answered ${status}: ${known}` };
-  if (status >= 300 && status <= 399)
-    return { class: 'http_3xx', sentence: redirectSentence(status, headers) };
-  return {
-    class: classOf(status),
-    sentence: `The receiver answered ${status}${meaningOf(status)}`,
-  };
-}
+const CONNECT_CLASSES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connect_refused',
+  ECONNRESET: 'connect_reset',
+};
 
 /** The class of every answer with this status. */
 export function classOf(status: number): string {
@@ -73,118 +70,77 @@ export function classOf(status: number): string {
   return hundreds >= 2 && hundreds <= 5 ? `http_${hundreds}xx` : 'http_other';
 }
 
-function meaningOf(status: number): string {
-  if (status >= 200 && status <= 299) return ': delivered.';
-  if (status >= 400 && status <= 499) return ': it refused the delivery. Its own log says why.';
-  if (status >= 500 && status <= 599)
-    return ': it failed while handling the delivery. Its own log says why.';
-  return ', which is not a success.';
+function remarksFor(outcome: Outcome, at?: number): readonly Remark[] {
+  if (outcome.kind !== 'response') return [failureRemark(outcome, at)];
+  const { status, response, certificateEndsAt } = outcome;
+  const answered = answerRemark(status, response.headers);
+  if (certificateEndsAt === undefined) return [answered];
+  return [answered, remark('certificate.ends', { at: instant(certificateEndsAt) })];
 }
 
-const STATUS_SENTENCES: Readonly<Record<number, string>> = {
-  400: 'it could not read the delivery, or refused its signature. Check that it has the right secret.',
-  401: 'it wants other credentials. Check the Authorization header or the secret of the registration.',
-  403: 'it does not allow the delivery. Check its access rules and the credentials of the registration.',
-  404: 'there is nothing at this address. Check the path of the WebHookUri.',
-  405: 'it takes no POST at this address. Check the path of the WebHookUri.',
-  408: 'it gave up waiting for the request.',
-  410: 'the endpoint is gone for good. The registration was switched off, and what waits for it is held.',
-  413: 'the delivery is too large for it.',
-  415: 'it takes no JSON at this address.',
-  429: 'it asks for fewer requests. Deliveries slow down by themselves.',
-  502: 'a proxy in front of it got no proper answer from it.',
-  503: 'it is not available at the moment.',
-  504: 'a proxy in front of it waited in vain for it.',
-};
-
-function redirectSentence(status: number, headers: Headers): string {
-  const location = headers.find(([name]) => name.toLowerCase() === 'location')?.[1];
-  const where = location === undefined ? 'elsewhere' : `to ${withoutQuery(location).slice(0, 200)}`;
-  return `The receiver answered ${status} and points ${where}. Redirects are not followed: register the final address, and check that it is not a login page.`;
+function failureRemark(outcome: Exclude<Outcome, { kind: 'response' }>, at?: number): Remark {
+  switch (outcome.kind) {
+    case 'timeout':
+      return timeoutRemark(outcome.phase, outcome.afterMs);
+    case 'dns_error':
+      return dnsRemark(outcome.host, outcome.code);
+    case 'connect_error':
+      return connectRemark(outcome.code);
+    case 'tls_error':
+      return tlsRemark(outcome, at);
+    case 'protocol_error':
+      return remark('protocol', { code: plain(outcome.code) });
+    case 'headers_too_large':
+      return remark('headers_too_large');
+    case 'blocked':
+      // Says nothing of what stands behind an address.
+      return remark(outcome.rule === 'headers' ? 'blocked.headers' : 'blocked.address');
+    default:
+      return unreachable(outcome);
+  }
 }
 
-/** Queries may hold credentials. */
-function withoutQuery(uri: string): string {
-  return uri.split(/[?#]/, 1)[0] ?? '';
+type Headers = readonly (readonly [name: string, value: string])[];
+
+function answerRemark(status: number, headers: Headers): Remark {
+  const own = `http.${status}`;
+  if (isKey(own)) return remark(own);
+  if (status >= 300 && status <= 399) return redirectRemark(status, headers);
+  const hundreds = `http.${Math.floor(status / 100)}xx`;
+  return remark(isKey(hundreds) ? hundreds : 'http.other', { status });
+}
+
+function isKey(text: string): text is SentenceKey {
+  return Object.hasOwn(SENTENCES, text);
+}
+
+/** What the paths and hosts of login pages are called. */
+const LOGIN =
+  /(?:^|[/._-])(?:log-?in|log-?on|sign-?in|signon|auth|authorize|oauth2?|openid|sso|saml2?|adfs|accounts?)(?:[/._-]|$)/i;
+
+function redirectRemark(status: number, headers: Headers): Remark {
+  const given = headers.find(([name]) => name.toLowerCase() === 'location')?.[1];
+  if (given === undefined) return remark('http.3xx.nowhere', { status });
+  const location = plainUri(given);
+  return remark(LOGIN.test(location) ? 'http.3xx.login' : 'http.3xx', { status, location });
 }
 
 const NO_SUCH_NAME: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EAI_NONAME']);
 
-function dnsSentence(host: string, code: string): string {
-  if (NO_SUCH_NAME.has(code)) {
-    return `The name ${host} has no address at the moment. Check its spelling, or whether the receiver moved.`;
-  }
-  return `The name ${host} could not be looked up (${code}). The name servers may be out of order; check its spelling if it lasts.`;
+function dnsRemark(host: string, code: string): Remark {
+  if (NO_SUCH_NAME.has(code)) return remark('dns.no_address', { host: plain(host) });
+  return remark('dns.failed', { host: plain(host), code: plain(code) });
 }
 
-function explainTimeout(phase: 'connect' | 'tls' | 'response', afterMs: number): Explanation {
+function timeoutRemark(phase: 'connect' | 'tls' | 'response', afterMs: number): Remark {
   // The operating system's own time-out does not tell how long it took.
-  const within = afterMs > 0 ? `within ${Math.round(afterMs / 100) / 10} s` : 'in time';
-  if (phase === 'connect') {
-    return {
-      class: 'connect_timeout',
-      sentence: `No connection came about ${within}. The receiver is down, or a firewall drops the connection.`,
-    };
-  }
-  if (phase === 'tls') {
-    return {
-      class: 'connect_timeout',
-      sentence: `The TLS handshake was not done ${within}.`,
-    };
-  }
-  return {
-    class: 'timeout',
-    sentence: `The receiver did not answer ${within}. It may have worked on the delivery all the same: it should answer first and work afterwards.`,
-  };
+  if (phase === 'connect' && afterMs === 0) return remark('timeout.connect.system');
+  return remark(`timeout.${phase}`, { seconds: seconds(afterMs) });
 }
 
-function explainConnect(code: string): Explanation {
-  if (code === 'ECONNREFUSED') {
-    return {
-      class: 'connect_refused',
-      sentence: 'Nothing listens at the address. Check the port, and whether the receiver runs.',
-    };
-  }
-  if (code === 'PROXY_REFUSED') {
-    return {
-      class: 'connect_error',
-      sentence:
-        'The proxy of this installation made no connection to the receiver. The receiver is down, or the operator must allow it in the proxy.',
-    };
-  }
-  if (code === 'ECONNRESET') {
-    return {
-      class: 'connect_reset',
-      sentence: 'The receiver closed the connection without an answer.',
-    };
-  }
-  return { class: 'connect_error', sentence: `No connection came about (${code}).` };
-}
-
-const TLS_SENTENCES: readonly (readonly [code: RegExp, sentence: string])[] = [
-  [/CERT_HAS_EXPIRED/, 'The certificate of the receiver has expired. It must be renewed.'],
-  [/CERT_NOT_YET_VALID/, 'The certificate of the receiver is not valid yet. Check the clocks.'],
-  [/ALTNAME_INVALID|HOSTNAME_MISMATCH/, 'The certificate of the receiver is for another name.'],
-  [
-    /SELF_SIGNED|DEPTH_ZERO/,
-    'The certificate of the receiver is signed by itself. It needs one of a known authority, or the operator must trust its authority.',
-  ],
-  [
-    /UNABLE_TO|INVALID_CA|UNTRUSTED/,
-    'The certificate of the receiver is of an unknown authority, or an intermediate certificate is missing.',
-  ],
-  [/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/, 'The receiver speaks TLS older than 1.2 only.'],
-  [
-    /CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE/,
-    'The receiver refused the TLS handshake: it may ask for a client certificate.',
-  ],
-  [
-    /WRONG_VERSION_NUMBER|PACKET_LENGTH/,
-    'The receiver does not speak TLS at this port. Use http:// or the right port.',
-  ],
-];
-
-function tlsSentence(code: string): string {
-  const known = TLS_SENTENCES.find(([pattern]) => pattern.test(code));
-  return known?.[1] ?? `The TLS connection failed (${code}).`;
+function connectRemark(code: string): Remark {
+  if (code === 'ECONNREFUSED') return remark('connect.refused');
+  if (code === 'ECONNRESET') return remark('connect.reset');
+  if (code === 'PROXY_REFUSED') return remark('connect.proxy');
+  return remark('connect.failed', { code: plain(code) });
 }

@@ -14,7 +14,12 @@ export type Outcome =
     }
   | { readonly kind: 'dns_error'; readonly host: string; readonly code: string }
   | { readonly kind: 'connect_error'; readonly code: string }
-  | { readonly kind: 'tls_error'; readonly code: string }
+  | {
+      readonly kind: 'tls_error';
+      readonly code: string;
+      /** Where its dates are what is wrong. */
+      readonly certificate?: { readonly validFrom: number; readonly validTo: number };
+    }
   | { readonly kind: 'protocol_error'; readonly code: string }
   | { readonly kind: 'headers_too_large' }
   | { readonly kind: 'blocked'; readonly rule: string };

@@ -29,6 +29,7 @@ export type Registration = {
   /** Compact JSON text of what a notification must hold to be sent here; null where everything is. */
   readonly conditions: string | null;
   readonly createdAt: number;
+  /** When whoever holds it changed it last. */
   readonly updatedAt: number;
   /** Set when an endpoint answered 410 or failed too long; its deliveries are held. */
   readonly switchedOff: SwitchedOff | null;

@@ -168,7 +168,7 @@ test('every outcome explains itself, and none shows an address', () => {
     [
       answer(302, [['location', 'https://login.example/?token=secret']]),
       'http_3xx',
-      /points to https:\/\/login\.example\/\. Redirects are not followed/,
+      /points to a login page: https:\/\/login\.example\/\./,
     ],
     [answer(401), 'http_4xx', /credentials/],
     [answer(418), 'http_4xx', /418: it refused/],

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import { type PeerCertificate, TLSSocket } from 'node:tls';
+import { Failure } from './failure.ts';
 
 const DAY_MS = 86_400_000;
 const SOON_MS = 14 * DAY_MS;
@@ -20,4 +21,17 @@ export function soonEnd(
   const endsAt = validToDate.getTime();
   const lifeMs = endsAt - validFromDate.getTime();
   return endsAt - now < Math.min(SOON_MS, lifeMs / LAST_PART) ? endsAt : undefined;
+}
+
+/** Failures that the dates of a certificate explain. */
+const DATED = /^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/;
+
+/** The failure of a handshake, with the dates of the certificate where these are what is wrong. */
+export function withDates(error: unknown, certificate: PeerCertificate | undefined): unknown {
+  if (!(error instanceof Failure) || error.outcome.kind !== 'tls_error') return error;
+  if (certificate === undefined || !DATED.test(error.outcome.code)) return error;
+  const validFrom = Date.parse(certificate.valid_from);
+  const validTo = Date.parse(certificate.valid_to);
+  if (Number.isNaN(validFrom) || Number.isNaN(validTo)) return error;
+  return new Failure({ ...error.outcome, certificate: { validFrom, validTo } });
 }

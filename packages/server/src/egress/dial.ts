@@ -5,10 +5,12 @@ import {
   connect as connectTls,
   createSecureContext,
   getCACertificates,
+  type PeerCertificate,
   type SecureContext,
 } from 'node:tls';
 import { refuseAddress } from './address.ts';
 import { type Allow, allowsAddress, allowsName } from './allow.ts';
+import { withDates } from './certificate.ts';
 import { codeOf, connectOutcome, Failure } from './failure.ts';
 import { type Proxy, tunnel } from './proxy.ts';
 import { MAX_ADDRESSES, type Resolve } from './resolver.ts';
@@ -183,7 +185,17 @@ async function handshake(socket: Socket, target: Target, options: DialOptions): 
     rejectUnauthorized: true,
   });
   secured.on('error', ignore);
-  await once(secured, 'secureConnect', true);
+  let certificate: PeerCertificate | undefined;
+  // Node judges it next, and after a failure it cannot be read any more. Asking for it by
+  // getPeerX509Certificate here would leave Node's own check an empty one, which it refuses.
+  secured.prependOnceListener('secure', () => {
+    certificate = secured.getPeerCertificate();
+  });
+  try {
+    await once(secured, 'secureConnect', true);
+  } catch (error) {
+    throw withDates(error, certificate);
+  }
   return secured;
 }
 

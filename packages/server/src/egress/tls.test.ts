@@ -83,11 +83,13 @@ test('refuses a certificate of another name', async () => {
   });
 });
 
-test('refuses an expired certificate', async () => {
-  assert.deepEqual(await sendTo(certificates.expired, OK), {
-    kind: 'tls_error',
-    code: 'CERT_HAS_EXPIRED',
-  });
+test('refuses an expired certificate, and tells its dates', async () => {
+  const outcome = await sendTo(certificates.expired, OK);
+  assert.ok(outcome.kind === 'tls_error' && outcome.code === 'CERT_HAS_EXPIRED');
+  const { validFrom = 0, validTo = 0 } = outcome.certificate ?? {};
+  const daysAgo = (Date.now() - validTo) / 86_400_000;
+  assert.ok(daysAgo > 0.99 && daysAgo < 1.01, String(daysAgo));
+  assert.ok(Number.isInteger(validFrom) && validFrom > 0);
 });
 
 test('verifies although the environment says not to', async (t) => {

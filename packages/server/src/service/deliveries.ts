@@ -6,12 +6,14 @@ import type { RegistrationRef } from '../core/registration.ts';
 import type { DeliveryRow, Store } from '../store/port.ts';
 import { type Indexer, indexFor } from './indexer.ts';
 import { readPage } from './page.ts';
-import type { Deliveries } from './library.ts';
+import { historiesOf } from './histories.ts';
+import type { Deliveries, Registrations } from './library.ts';
 
 export type DeliveriesDeps = {
   readonly store: Pick<Store, 'deliveries' | 'countDeliveries' | 'delivery' | 'retry' | 'cancel'>;
   readonly index: Pick<Indexer, 'caughtUp'>;
   readonly clock: Clock;
+  readonly registrations: Pick<Registrations, 'get'>;
   readonly engine: {
     readonly wake: (ref: RegistrationRef) => void;
     readonly drop: (ref: RegistrationRef, deliveryId: Id) => void;
@@ -21,7 +23,7 @@ export type DeliveriesDeps = {
 
 /** The delivery log, and what people do with a delivery. */
 export function createDeliveries(deps: DeliveriesDeps): Deliveries {
-  const { store, clock, engine } = deps;
+  const { store, clock, engine, registrations } = deps;
   return {
     list: async (query) => {
       await indexFor(deps.index, query);
@@ -31,7 +33,12 @@ export function createDeliveries(deps: DeliveriesDeps): Deliveries {
       await indexFor(deps.index, query);
       return store.countDeliveries(query);
     },
-    get: (tenant, id) => store.delivery(tenant, id),
+    get: async (tenant, id) => {
+      const found = await store.delivery(tenant, id);
+      if (found === undefined) return undefined;
+      const registration = registrations.get(tenant, found.row.registrationId);
+      return { ...found, histories: await historiesOf(store, found, registration) };
+    },
     retry: async (tenant, id, by = SERVICE) => {
       const found = await store.delivery(tenant, id);
       if (found === undefined) return false;

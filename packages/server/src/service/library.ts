@@ -1,5 +1,6 @@
 import type { Attempt } from '../core/attempt.ts';
 import type { AuditEntry, Origin } from '../core/audit.ts';
+import type { History } from '../core/explain-history.ts';
 import type { Filter } from '../core/filter.ts';
 import type { Id } from '../core/id.ts';
 import type { ApiKey, Caller, Level } from '../core/key.ts';
@@ -143,13 +144,17 @@ export type LogListQuery = LogQuery & { readonly cursor?: string; readonly limit
 
 export type DeliveryListQuery = LogListQuery & { readonly eventId?: string };
 
+/** A delivery with its attempts in order, and what was known around each that failed. */
+export type DeliveryStory = {
+  readonly row: DeliveryRow;
+  readonly attempts: readonly Attempt[];
+  readonly histories: readonly (History | undefined)[];
+};
+
 export interface Deliveries {
   list(query: DeliveryListQuery): Promise<Page<DeliveryRow>>;
   count(query: Omit<DeliveryListQuery, 'cursor' | 'limit'>): Promise<Count>;
-  get(
-    tenant: string,
-    id: string,
-  ): Promise<{ row: DeliveryRow; attempts: readonly Attempt[] } | undefined>;
+  get(tenant: string, id: string): Promise<DeliveryStory | undefined>;
   retry(tenant: string, id: string, by?: Origin): Promise<boolean>;
   cancel(tenant: string, id: string, by?: Origin): Promise<boolean>;
 }

@@ -136,6 +136,7 @@ async function replace(
       ...(keepsSecret ? secretsOf(current) : {}),
       id: current.id,
       createdAt: current.createdAt,
+      updatedAt: one.deps.clock.now(),
     })),
   );
 }
@@ -206,7 +207,7 @@ async function update(
   const current = known.get(tenant, id);
   if (current === undefined) throw notFound();
   const now = deps.clock.now();
-  const changed = { ...change(current), updatedAt: now };
+  const changed = change(current);
   const registration =
     changed.secret === current.secret
       ? changed

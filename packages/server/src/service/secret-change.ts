@@ -33,7 +33,7 @@ export function withNewSecret(
       `${MAX_OLD_SECRETS} old secrets sign besides the newest already. Wait until one lapses, or change it with an overlap of 0, which ends them all.`,
     );
   }
-  return { ...current, ...secrets };
+  return { ...current, ...secrets, updatedAt: now };
 }
 
 function judgeTimes(overlapMs: number, switchAt: number | null, now: number): void {
