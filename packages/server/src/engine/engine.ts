@@ -162,11 +162,10 @@ export class Engine {
     this.#claimer.consider(lane);
   }
 
-  /** Whatever the lane can do now it does, and it is looked at again when its breaker lets a probe through. */
+  /** Whatever the lane can do now it does, and it is looked at again when it may send after a rest or as a probe. */
   #attend(lane: Lane): void {
-    const probeAt = openUntil(lane.breaker);
-    if (probeAt !== null && probeAt > this.#options.clock.now())
-      this.#claimer.wakeAt(lane, probeAt);
+    const mayAt = Math.max(openUntil(lane.breaker) ?? 0, lane.restsUntil);
+    if (mayAt > this.#options.clock.now()) this.#claimer.wakeAt(lane, mayAt);
     this.#dispatcher.consider(lane);
     this.#claimer.consider(lane);
   }

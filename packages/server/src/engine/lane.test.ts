@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FAILURES_TO_OPEN } from '../core/breaker.ts';
+import type { Delivery } from '../core/delivery.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Registration } from '../core/registration.ts';
 import { Lane } from './lane.ts';
@@ -29,4 +30,16 @@ test('what waits in memory for an endpoint grows with how well it does', () => {
   assert.equal(lane.room(), 256);
   for (let n = 0; n < FAILURES_TO_OPEN; n += 1) lane.learn(REFUSED, 100 + n, 0);
   assert.equal(lane.room(), 1);
+});
+
+test('an endpoint that never took a delivery gets a request a second at most, one that did may fail faster', () => {
+  const lane = new Lane({ tenant: 't', id: 'r' } as Registration, 8);
+  lane.registration = { ...lane.registration, isPaused: false, switchedOff: null };
+  lane.queue.push({ id: 'd' } as Delivery);
+  lane.learn(REFUSED, 5000, 0);
+  assert.equal(lane.isReady(5999), false);
+  assert.equal(lane.isReady(6000), true);
+  lane.learn(GOOD, 6000, 0);
+  lane.learn(REFUSED, 6001, 0);
+  assert.equal(lane.isReady(6001), true);
 });

@@ -9,6 +9,8 @@ import { Fifo } from './fifo.ts';
 export const LANE_WINDOW = 1024;
 /** And at most so many for each request it may have in flight: an endpoint that never did well holds little memory. */
 const WINDOW_PER_REQUEST = 32;
+/** Between requests to an endpoint that never took one: anybody can register anybody's address. */
+const UNPROVEN_REST_MS = 1000;
 
 /** A registration's place in the engine: its queue, its concurrency, its circuit breaker. */
 export class Lane {
@@ -24,6 +26,10 @@ export class Lane {
   reserved = 0;
   breaker: Breaker = CLOSED_BREAKER;
   ramp: Ramp;
+  /** True once a delivery was taken since this lane was made. */
+  #isProven = false;
+  /** Nothing is sent before this moment. */
+  restsUntil = 0;
   /** When the store next has something for this lane; Infinity when it has nothing. */
   nextDueAt: number = Infinity;
   /** Earliest due time learnt while a claim was on its way, which the claim's answer may not know. */
@@ -57,6 +63,7 @@ export class Lane {
     return (
       this.queue.length > 0 &&
       this.inFlight < this.concurrency &&
+      now >= this.restsUntil &&
       isActive(this.registration) &&
       mayTry(this.breaker, { now, inFlight: this.inFlight })
     );
@@ -94,6 +101,8 @@ export class Lane {
     const delivered = judge(outcome) === 'delivered';
     this.ramp = rampAfter(this.ramp, outcome);
     this.breaker = breakerAfter(this.breaker, { ok: delivered, now, random: jitter });
+    this.#isProven ||= delivered;
+    this.restsUntil = this.#isProven ? 0 : now + UNPROVEN_REST_MS;
     // An endpoint that comes back is ramped up to, however well it did before.
     if (this.breaker.state === 'open') this.ramp = newRamp(this.ramp.limit);
   }
