@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { endProcess, startServerProcess } from '../../tools/server-process.ts';
 
 /** No file of a process may grow past this; writes fail as on a full disk. The hard limit stays, so that it can be lifted. */
@@ -47,3 +48,39 @@ test('a full disk answers 503 and never 202, and publishing goes on by itself wh
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+/** Mounts need rights that not every machine gives. */
+const MAY_MOUNT =
+  spawnSync('unshare', ['-rm', 'sh', '-c', 'mount -t tmpfs none /mnt']).status === 0;
+
+test(
+  'a disk that is full answers 503, loses nothing and is written to as soon as it has room',
+  {
+    skip: MAY_MOUNT ? false : 'this machine lets nobody mount a small disk',
+  },
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), 'schoolbell-disk-'));
+    const script = fileURLToPath(new URL('./disk-full-in-namespace.ts', import.meta.url));
+    const mount = 'mount -t tmpfs -o size=8m none "$1" && exec "$2" "$3" "$1"';
+    try {
+      const output = execFileSync(
+        'unshare',
+        ['-rm', 'sh', '-c', mount, 'sh', folder, process.execPath, script],
+        { encoding: 'utf8' },
+      );
+      const told = JSON.parse(output) as {
+        refused: { status: number; text: string };
+        again: number;
+        accepted: number;
+        kept: number;
+      };
+      assert.equal(told.refused.status, 503);
+      assert.match(told.refused.text, /The disk of the store is full\. Nothing was written/);
+      assert.equal(told.again, 202);
+      assert.ok(told.accepted > 5);
+      assert.equal(told.kept, told.accepted);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);
