@@ -71,6 +71,12 @@ export const ROUTES: Readonly<Record<string, Route>> = {
     bodyForForeign: {},
     call: async (make) => id(await make.registration()),
   },
+  changeSecret: {
+    access: 'write',
+    isAudited: true,
+    bodyForForeign: {},
+    call: async (make) => ({ ...id(await make.registration()), body: {} }),
+  },
   listFilters: { access: 'read', call: plain },
   getFilter: { access: 'read', call: () => ({ params: { name: 'CourseCompleted' } }) },
   filterSamples: { access: 'read', call: () => ({ params: { name: 'CourseCompleted' } }) },

@@ -16,6 +16,7 @@ const DIFFERING: Readonly<Record<string, readonly [status: number, why: string]>
   ],
   i018: [202, 'the same; no object is made of it, so nothing is polluted'],
   i109: [405, 'PATCH is no method of this API, whatever the id'],
+  i114: [405, 'a secret is shown to nobody; it is only changed, by POST, whatever the id'],
   i213: [401, 'a cookie is no credential here, so there is nothing to forge'],
 };
 
