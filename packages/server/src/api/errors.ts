@@ -5,7 +5,7 @@ import { sendEmpty, sendJson } from './reply.ts';
 
 /** What is said about a bug: nothing but that there is one. */
 const INTERNAL_ERROR = 'An error has occurred.';
-const MAX_DISCARDED_BYTES = 8 * 1024 * 1024;
+const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
 const MAX_DISCARDING_MS = 2000;
 
 /** Writes refusals in Microsoft's shape: `Message`, and `ModelState` where members are at fault. */
@@ -24,7 +24,7 @@ export function createErrorHandler(
 }
 
 /**
- * A caller that is cut off while it still sends never sees why: a body that is not much too large
+ * A caller that is cut off while it still sends never sees why: a body that ends soon
  * is read to its end, and thrown away, before it is refused.
  */
 function sendTooLarge(
