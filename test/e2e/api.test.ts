@@ -205,6 +205,31 @@ test('410 switches the registration off and holds what comes; a PUT switches it 
   receiver.answer = (response) => response.writeHead(200).end();
 });
 
+test('what an endpoint refused with 410 goes on as often as it is switched on again', async () => {
+  const { call, register } = await freshTenant('back');
+  const { Id } = await register('/back');
+  let gone = false;
+  receiver.answer = (response, { path }) =>
+    response.writeHead(path === '/back' && gone ? 410 : 200).end();
+  await call('POST', '/webhooks/events', { Action: 'A' });
+  await receiver.expect('/back', 1);
+  for (let round = 1; round <= 10; round += 1) {
+    gone = true;
+    await call('POST', '/webhooks/events', { Action: 'B' });
+    await until(
+      () => call('GET', `/webhooks/registrations/${Id}`),
+      ({ json }) => json.SwitchedOff !== undefined,
+    );
+    gone = false;
+    await call('PUT', `/webhooks/registrations/${Id}`, { Id, WebHookUri: `${at}/back` });
+    await until(
+      () => call('GET', '/webhooks/deliveries?state=delivered'),
+      ({ json }) => json.Items.length === 1 + round,
+    );
+  }
+  receiver.answer = (response) => response.writeHead(200).end();
+});
+
 test('secrets are shown once, and PUT with the masked one keeps it', async () => {
   const { call, register } = await freshTenant('masked');
   const { Id, Secret } = await register('/masked');

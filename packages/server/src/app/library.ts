@@ -64,7 +64,7 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const telemetry = createTelemetry(ground.log, metrics);
   const egress = openEgress(ground.config, ground.api, telemetry);
   const filters = await createFilters({ store, clock: systemClock });
-  const onGone = (gone: Registration): void => switchOff(gone);
+  const onGone = (gone: Registration): Promise<void> => switchOff(gone);
   const engine = createEngine(ground, { egress, telemetry, filters, onGone });
   const hasTenant = (id: string): boolean => tenants.get(id) !== undefined;
   const registrations = await openRegistrations(ground, {
@@ -74,11 +74,10 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
     filters,
     hasTenant,
   });
-  const switchOff = (gone: Registration): void => {
+  const switchOff = (gone: Registration): Promise<void> =>
     registrations
       .switchOff(gone.tenant, gone.id, 'endpoint answered 410 Gone')
       .catch((error: unknown) => telemetry.failed(error, 'switching a registration off'));
-  };
   const keys = await createKeys({
     store,
     clock: systemClock,
@@ -124,7 +123,7 @@ function openIndexer({
 
 type EngineParts = Pick<Parts, 'egress' | 'telemetry'> & {
   readonly filters: Pick<Filters, 'get'>;
-  readonly onGone: (registration: Registration) => void;
+  readonly onGone: (registration: Registration) => Promise<void>;
 };
 
 function createEngine(

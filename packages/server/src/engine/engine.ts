@@ -15,7 +15,7 @@ import { Claimer } from './claimer.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { Lane } from './lane.ts';
 import { Mover } from './mover.ts';
-import { isHeldByPause, nextState } from './next-state.ts';
+import { nextState } from './next-state.ts';
 import type { EngineOptions, RegistrationChange } from './options.ts';
 import { Roster } from './roster.ts';
 import { Window } from './window.ts';
@@ -239,10 +239,10 @@ export class Engine {
       random: random(),
     });
     this.#options.onAttempt(lane.registration, delivery, attempt);
+    const isGone = registration !== undefined && judge(attempt.outcome) === 'gone';
+    const switchedOff = isGone ? this.#options.onGone(registration) : Promise.resolve();
     const { id: deliveryId, tenant, ordered } = delivery;
-    void this.#settle({ tenant, deliveryId, attempt, next, ordered }, lane);
-    if (registration !== undefined && judge(attempt.outcome) === 'gone')
-      this.#options.onGone(registration);
+    void this.#settle({ tenant, deliveryId, attempt, next, ordered }, lane, switchedOff);
     this.#attend(lane);
   };
 
@@ -252,7 +252,11 @@ export class Engine {
     return written;
   }
 
-  async #settle(settlement: Settlement, ref: RegistrationRef): Promise<void> {
+  async #settle(
+    settlement: Settlement,
+    ref: RegistrationRef,
+    switchedOff: Promise<void>,
+  ): Promise<void> {
     await this.#settler.settle(settlement);
     const { deliveryId, next, ordered } = settlement;
     this.#sending.delete(deliveryId);
@@ -263,9 +267,11 @@ export class Engine {
       lane.noteDue(next.state === 'pending' && !ordered ? next.dueAt : this.#options.clock.now());
       this.#claimer.consider(lane);
     }
-    // It went on before this was written, so nothing else would look for it.
-    if (lane !== undefined && isHeldByPause(next)) this.align(ref);
     if (!this.#settler.isFull) this.#dispatcher.pump();
+    if (next.state !== 'held') return;
+    await switchedOff;
+    // The registration went on before this was written, so nothing else would look for it.
+    if (this.#roster.activeLane(ref) !== undefined) this.align(ref);
   }
 
   /** A claim of what was in flight counts when it saw what that attempt came to; else the attempt has freed it. */

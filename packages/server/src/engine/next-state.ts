@@ -22,11 +22,6 @@ export type AttemptEnd = {
 
 const PAUSED = 'registration paused';
 
-/** True for what waits for its registration to go on, and not because the endpoint is gone. */
-export function isHeldByPause(next: NextState): boolean {
-  return next.state === 'held' && next.reason === PAUSED;
-}
-
 /** Where a delivery goes after an attempt; see `docs/state-machine.md`. */
 export function nextState(end: AttemptEnd): NextState {
   const verdict = judge(end.outcome);

@@ -27,8 +27,8 @@ export type EngineOptions = {
   readonly subjectsOf: SubjectsOf;
   /** Called after each attempt, before it is written. */
   readonly onAttempt: (registration: Registration, delivery: Delivery, attempt: Attempt) => void;
-  /** Called when an endpoint answered 410: the registration is to be switched off. */
-  readonly onGone: (registration: Registration) => void;
+  /** Called when an endpoint answered 410: resolves once the registration is switched off, and never rejects. */
+  readonly onGone: (registration: Registration) => Promise<void>;
 };
 
 export type RegistrationChange = {

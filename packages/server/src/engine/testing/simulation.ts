@@ -29,7 +29,7 @@ export class Simulation {
   #crashes = 0;
   #made = 0;
   readonly #deliveredBefore = new Map<Id, number>();
-  readonly #goners: Registration[] = [];
+  readonly #goners: { readonly registration: Registration; readonly resolve: () => void }[] = [];
   /** The step of the schedule at which a delivery's last attempt was made, where that was a probe. */
   readonly #probedAt = new Map<Id, number>();
   /** Deliveries that a person retried: they may arrive again. */
@@ -77,7 +77,8 @@ export class Simulation {
       windowBytes: 20_000,
       subjectsOf: (_action, text) => (JSON.parse(text) as { Users: string[] }).Users,
       onAttempt: () => undefined,
-      onGone: (registration) => this.#goners.push(registration),
+      onGone: (registration) =>
+        new Promise((resolve) => this.#goners.push({ registration, resolve })),
     });
   }
 
@@ -200,10 +201,11 @@ export class Simulation {
   }
 
   #switchOffGoners(): void {
-    for (const gone of this.#goners.splice(0)) {
-      const current = this.#registrations.get(gone.id);
+    for (const { registration, resolve } of this.#goners.splice(0)) {
+      const current = this.#registrations.get(registration.id);
       if (current !== undefined)
         this.#change({ ...current, switchedOff: { at: this.#now, reason: 'gone' } });
+      resolve();
     }
   }
 

@@ -71,7 +71,11 @@ select tenant, id
   from settled`,
 };
 
-/** What was delivered after all counts, even where it ended otherwise meanwhile; attempts always do. */
+/**
+ * What was delivered after all counts, even where it ended otherwise meanwhile; attempts always do.
+ * What was held, made pending and claimed again since the first statement is free again: whoever
+ * claimed it did so before this attempt was known and counts on that.
+ */
 const SETTLE_LATE: Statement = {
   name: 'settle late',
   text: `
@@ -92,7 +96,8 @@ ended as (
   returning e.tenant, e.id, e.state, e.ended_at),
 waiting as (
   update deliveries d
-     set attempts = greatest(d.attempts, g.number),
+     set leased = least(d.leased, 0),
+         attempts = greatest(d.attempts, g.number),
          class = g.class,
          status = g.status,
          outcome_id = g.outcome_id
