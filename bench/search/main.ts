@@ -74,7 +74,6 @@ async function openPostgres(databaseUrl: string): Promise<Store> {
       statementTimeoutMs: 60_000,
       pooled: false,
       allowUnsafe: true,
-      node: { name: 'bench', version: '0' },
     });
   await (await open()).close();
   await fillPostgres(databaseUrl, DELIVERIES);

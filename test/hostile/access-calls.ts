@@ -161,6 +161,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
     isAudited: true,
     call: async (make) => ({ params: { name: await make.filter() } }),
   },
+  listNodes: { access: 'admin', call: plain },
   listAudit: { access: 'read', call: plain },
   adminListAudit: { access: 'admin', call: plain },
   live: { access: 'open', call: plain },

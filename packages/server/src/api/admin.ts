@@ -21,8 +21,24 @@ export function adminRoutes(deps: RouteDeps): FastifyPluginCallback {
     tenantRoutes(app, deps);
     keyRoutes(app, deps);
     ownFilterRoutes(app, deps);
+    nodeRoutes(app, deps);
     done();
   };
+}
+
+function nodeRoutes(app: FastifyInstance, { library: { nodes } }: RouteDeps): void {
+  const config = { access: 'admin' } as const;
+  app.get('/admin/nodes', { config, schema: docs.listNodes }, async (_request, reply) => {
+    const all = await nodes.list();
+    const shown = all.map(({ name, version, startedAt, shards, silentMs }) => ({
+      Name: name,
+      Version: version,
+      StartedAt: new Date(startedAt).toISOString(),
+      Shards: shards,
+      SilentMs: silentMs,
+    }));
+    return sendJson(reply, 200, shown);
+  });
 }
 
 function tenantRoutes(app: FastifyInstance, { library: { tenants } }: RouteDeps): void {

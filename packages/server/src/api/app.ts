@@ -51,10 +51,7 @@ export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
   await addDocuments(app);
   await app.register(async (api) => {
     const authenticate = createAuthentication(deps.library);
-    api.addHook('onRequest', (request, reply, done) => {
-      authenticate(request, reply);
-      done();
-    });
+    api.addHook('onRequest', authenticate);
     const all = [
       registrationRoutes,
       filterRoutes,

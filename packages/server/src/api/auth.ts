@@ -19,13 +19,15 @@ const MAY: Readonly<Record<Exclude<Access, 'open'>, ReadonlySet<Caller['level']>
  * looked at, 429 for wrong keys after too many of them, 403 for a key of another level.
  */
 export function createAuthentication(
-  library: Pick<Library, 'keys' | 'tenants'>,
-): (request: FastifyRequest, reply: FastifyReply) => void {
+  library: Pick<Library, 'keys' | 'tenants' | 'refresh'>,
+): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
   const limiter = new FailureLimiter();
-  return (request, reply) => {
+  return async (request, reply) => {
     const access = request.routeOptions.config.access ?? 'admin';
     if (access === 'open') return;
     const key = credentialsOf(request.headers.authorization);
+    if (key !== undefined && !isKnownPublisher(request, { access, key, library }))
+      await library.refresh();
     const identity = key === undefined ? undefined : library.keys.authenticate(key);
     if (identity === undefined) {
       // A right key is never refused: behind a proxy all callers share one address.
@@ -37,6 +39,22 @@ export function createAuthentication(
     request.caller = { ...identity, tenant };
     refuseLevel(request.caller, access);
   };
+}
+
+type Asked = {
+  readonly access: Access;
+  readonly key: string;
+  readonly library: Pick<Library, 'keys' | 'tenants'>;
+};
+
+/**
+ * What is published is matched with registrations as they are at its commit, so that a publisher
+ * this node knows need not wait. Everyone else sees what was changed on any node before.
+ */
+function isKnownPublisher({ headers }: FastifyRequest, { access, key, library }: Asked): boolean {
+  if (access !== 'publish' || library.keys.authenticate(key) === undefined) return false;
+  const asked = headers['schoolbell-tenant'];
+  return typeof asked !== 'string' || library.tenants.get(asked) !== undefined;
 }
 
 /** The credential decides; only an admin names a tenant. A foreign one answers as an unknown one. */

@@ -1,9 +1,7 @@
-import { hostname } from 'node:os';
 import { type Config, ConfigError } from '../config/config.ts';
 import type { Store } from '../store/port.ts';
 import { openPostgresStore } from '../store/postgres/store.ts';
 import { openSqliteStore } from '../store/sqlite/store.ts';
-import { VERSION } from '../version.ts';
 import { openDataFolder } from './data-folder.ts';
 
 /** The keys of an installation, given or found. */
@@ -37,7 +35,6 @@ async function openShared(config: Config, url: string): Promise<Installation> {
     poolSize: config.databasePoolSize,
     statementTimeoutMs: config.databaseTimeoutMs,
     allowUnsafe: config.databaseAllowUnsafe,
-    node: { name: `${hostname()}/${process.pid}`, version: VERSION },
   };
   const store = await openPostgresStore(options).catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : String(cause);

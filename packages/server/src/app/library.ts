@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config/config.ts';
 import type { Origin } from '../core/audit.ts';
@@ -7,6 +8,7 @@ import type { Egress } from '../egress/port.ts';
 import type { AcceptAnswer, AcceptRequest } from '../engine/acceptor.ts';
 import { Engine } from '../engine/engine.ts';
 import { createAudit } from '../service/audit.ts';
+import { Configuration } from '../service/configuration.ts';
 import { createDeliveries } from '../service/deliveries.ts';
 import { createEvents } from '../service/events.ts';
 import { createFilters, subjectsBy } from '../service/filters.ts';
@@ -21,7 +23,9 @@ import { createTelemetry, type Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { openSealer } from './encryption.ts';
+import { VERSION } from '../version.ts';
 import type { InstallationKeys } from './installation.ts';
+import { learning } from './learning.ts';
 import { allowOf, isOwnOf, openEgress, sendTest } from './outbound.ts';
 
 /** What a host may hook into. */
@@ -60,12 +64,14 @@ const WINDOW_BYTES = 32 * 1024 * 1024;
 /** Builds the library on a store and takes over what an earlier run left. */
 export async function buildLibrary(ground: Ground): Promise<Parts> {
   const { store } = ground;
+  const configuration = new Configuration(store, (change) => learn(change));
+  await configuration.open();
   const metrics = createMetrics({ inFlight: () => engine.inFlight, counts: () => store.counts() });
   const telemetry = createTelemetry(ground.log, metrics);
   const egress = openEgress(ground.config, ground.api, telemetry);
   const filters = await createFilters({ store, clock: systemClock });
   const onGone = (gone: Registration): Promise<void> => switchOff(gone);
-  const engine = createEngine(ground, { egress, telemetry, filters, onGone });
+  const engine = createEngine(ground, { egress, telemetry, filters, configuration, onGone });
   const hasTenant = (id: string): boolean => tenants.get(id) !== undefined;
   const registrations = await openRegistrations(ground, {
     egress,
@@ -89,6 +95,7 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
     await registrations.removeAll(tenant, by);
   };
   const tenants = await createTenants({ store, clock: systemClock, onRemove });
+  const learn = learning({ registrations, filters, tenants, keys, engine });
   const indexer = openIndexer({ store, filters, telemetry });
   const accept = (request: AcceptRequest): Promise<AcceptAnswer> => engine.accept(request);
   const events = createEvents({ store, tenants, registrations, index: indexer, accept });
@@ -104,7 +111,8 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const audit = createAudit({ store, tenants });
   const trials = createTrials({ filters, events });
   const parts = { registrations, filters, events, deliveries, tenants, keys, audit, trials };
-  const library = { ...parts, ready };
+  const nodes = { list: () => store.nodes() };
+  const library = { ...parts, nodes, refresh: configuration.refresh, ready };
   const { forgetOldSecrets } = registrations;
   return { library, engine, indexer, egress, metrics, telemetry, forgetOldSecrets };
 }
@@ -123,15 +131,18 @@ function openIndexer({
 
 type EngineParts = Pick<Parts, 'egress' | 'telemetry'> & {
   readonly filters: Pick<Filters, 'get'>;
+  readonly configuration: Configuration;
   readonly onGone: (registration: Registration) => Promise<void>;
 };
 
 function createEngine(
   { config, store }: Ground,
-  { egress, telemetry, filters, onGone }: EngineParts,
+  { egress, telemetry, filters, configuration, onGone }: EngineParts,
 ): Engine {
   return new Engine({
     store,
+    node: { name: `${hostname()}/${process.pid}`, version: VERSION },
+    configuration,
     egress,
     clock: dueClock,
     signingClock: systemClock,

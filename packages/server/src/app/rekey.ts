@@ -28,6 +28,8 @@ export type Rekeyed = {
   readonly oldKeysRemoved: boolean;
 };
 
+/** Nodes that were not heard of for so long have ended. */
+const GONE_AFTER_MS = 10_000;
 /** Registrations sealed anew at a time. */
 const STEP = 100;
 
@@ -41,6 +43,7 @@ export async function rekey({ config, makesKey, onProgress }: RekeyOptions): Pro
     throw new ConfigError(`There is no store in ${config.dataDir}. Name its folder with --data.`);
   const { store, keys } = await openInstallation(config);
   try {
+    await refuseWhileInUse(store);
     // The right keys first: a new one beside wrong ones would only hide the mistake.
     let sealer = await openSealer(keys.encryptionKey, store);
     if (makesKey) sealer = await openSealer(addKey(config, keyFile), store);
@@ -51,6 +54,14 @@ export async function rekey({ config, makesKey, onProgress }: RekeyOptions): Pro
   } finally {
     await store.close();
   }
+}
+
+/** A node that has older keys could not read what is sealed anew. */
+async function refuseWhileInUse(store: Store): Promise<void> {
+  const running = (await store.nodes()).filter(({ silentMs }) => silentMs < GONE_AFTER_MS);
+  if (running.length === 0) return;
+  const names = running.map(({ name }) => name).join(', ');
+  throw new ConfigError(`The store is in use by these nodes: ${names}. Stop them first.`);
 }
 
 async function sealAll(

@@ -30,13 +30,17 @@ export type AcceptAnswer =
 
 export type AcceptorOptions = {
   readonly store: Pick<Store, 'accept'>;
-  readonly index: MatchIndex;
+  readonly index: Pick<MatchIndex, 'match'>;
   readonly now: () => number;
   readonly subjectsOf: SubjectsOf;
   /** Reserves a place in the registration's lane; false when the delivery must wait in the store. */
   readonly reserve: (registration: Registration, delivery: Delivery) => boolean;
   /** Takes each delivery after its commit: `leased` ones were reserved, others wait in the store. */
   readonly onCommitted: (registration: Registration, delivery: Delivery, leased: boolean) => void;
+  /** Called when a delivery to a registration that was not active was committed, to be held. */
+  readonly onHeld: (registration: Registration) => void;
+  /** Learns how registrations are now, when what was matched is no longer so. */
+  readonly refresh: () => Promise<void>;
   /** Gives back reservations of a commit that failed or was not needed. */
   readonly onDropped: (registration: Registration, delivery: Delivery) => void;
 };
@@ -69,6 +73,7 @@ type Prepared = {
 export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #batcher: Batcher<AcceptRequest, AcceptAnswer>;
+  #commit: Promise<void> = Promise.resolve();
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
@@ -95,15 +100,32 @@ export class Acceptor {
     return this.#batcher.idle();
   }
 
-  async #write(requests: readonly AcceptRequest[]): Promise<readonly AcceptAnswer[]> {
+  /** Resolves when the commit that is under way is over, and with it what was reserved for it. */
+  settled(): Promise<void> {
+    return this.#commit;
+  }
+
+  #write(requests: readonly AcceptRequest[]): Promise<readonly AcceptAnswer[]> {
+    const written = this.#tryToWrite(requests);
+    this.#commit = written.then(nothing, nothing);
+    return written;
+  }
+
+  /** Matches again as long as another node changed registrations meanwhile. */
+  async #tryToWrite(requests: readonly AcceptRequest[]): Promise<readonly AcceptAnswer[]> {
     const prepared = requests.map((request) => this.#prepare(request));
+    let acceptances: readonly Acceptance[];
     try {
-      const acceptances = await this.#options.store.accept(prepared.map((p) => p.publication));
-      return prepared.map((p, index) => this.#finish(p, acceptances[index]));
+      acceptances = await this.#options.store.accept(prepared.map((p) => p.publication));
     } catch (error) {
       for (const p of prepared) this.#drop(p);
       throw error;
     }
+    if (acceptances[0]?.kind !== 'stale')
+      return prepared.map((p, index) => this.#finish(p, acceptances[index]));
+    for (const p of prepared) this.#drop(p);
+    await this.#options.refresh();
+    return this.#tryToWrite(requests);
   }
 
   #prepare(request: AcceptRequest): Prepared {
@@ -185,8 +207,11 @@ export class Acceptor {
 
   #finish(prepared: Prepared, acceptance: Acceptance | undefined): AcceptAnswer {
     if (acceptance?.kind === 'accepted') {
+      const isUnleased = acceptance.unleased === true;
+      if (isUnleased) this.#drop(prepared);
       for (const m of prepared.matched) {
-        if (!m.held) this.#options.onCommitted(m.registration, m.delivery, m.leased);
+        if (m.held) this.#options.onHeld(m.registration);
+        else this.#options.onCommitted(m.registration, m.delivery, m.leased && !isUnleased);
       }
       return { kind: 'accepted', receipts: prepared.receipts };
     }
@@ -211,3 +236,5 @@ function withAnswer(
   if (request.idempotency === null) return null;
   return { ...request.idempotency, answer: receipts.join('\n'), at };
 }
+
+function nothing(): void {}

@@ -33,6 +33,7 @@ export class Claimer {
   #timerAt = Infinity;
   #again: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
+  #claim: Promise<void> = Promise.resolve();
   #stopped = false;
 
   constructor(options: ClaimerOptions) {
@@ -63,8 +64,13 @@ export class Claimer {
     await this.#running;
   }
 
+  /** Resolves when the claim that is under way is over. */
+  settled(): Promise<void> {
+    return this.#claim;
+  }
+
   #want(lane: Lane): void {
-    if (lane.claiming || !lane.isLow || lane.room() === 0) return;
+    if (lane.isOver || lane.claiming || !lane.isLow || lane.room() === 0) return;
     this.#wanting.add(lane);
     this.#run();
   }
@@ -83,7 +89,8 @@ export class Claimer {
     for (;;) {
       const lanes = this.#mayTake();
       if (lanes.length === 0 || this.#stopped) return;
-      await this.#claimFor(lanes);
+      this.#claim = this.#claimFor(lanes);
+      await this.#claim;
     }
   }
 
@@ -115,7 +122,8 @@ export class Claimer {
     const lanes: Lane[] = [];
     for (const lane of this.#wanting) {
       if (lanes.length >= limit) break;
-      if (!isFull || lane.isEmpty) lanes.push(lane);
+      if (lane.isOver) this.#wanting.delete(lane);
+      else if (!isFull || lane.isEmpty) lanes.push(lane);
     }
     return lanes;
   }

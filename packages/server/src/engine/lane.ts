@@ -22,6 +22,13 @@ export class Lane {
   /** Leased deliveries that wait for their turn. */
   readonly queue: Fifo<Delivery> = new Fifo();
   inFlight = 0;
+  /** Deliveries being sent or written down. */
+  inHand = 0;
+  /** True when there is no such lane any more. */
+  isOver = false;
+  /** True when what it had is another node's: nothing of it is written any more. */
+  isAbandoned = false;
+  #whenEmpty: (() => void)[] = [];
   /** Places in the window promised to deliveries whose commit is under way. */
   reserved = 0;
   breaker: Breaker = CLOSED_BREAKER;
@@ -51,6 +58,11 @@ export class Lane {
   /** Requests that may be in flight now: one in a single file. */
   get concurrency(): number {
     return this.registration.ordering === 'strict' ? 1 : this.ramp.concurrency;
+  }
+
+  /** Until when its breaker lets nothing through; null when it is closed. */
+  get openUntil(): number | null {
+    return this.breaker.state === 'closed' ? null : this.breaker.until;
   }
 
   /** True when its window holds nothing and nothing is promised to it. */
@@ -107,11 +119,24 @@ export class Lane {
     if (this.breaker.state === 'open') this.ramp = newRamp(this.ramp.limit);
   }
 
+  /** One delivery less is in hand. */
+  putDown(): void {
+    this.inHand -= 1;
+    if (this.inHand > 0) return;
+    for (const resolve of this.#whenEmpty.splice(0)) resolve();
+  }
+
+  /** Resolves when nothing is being sent or written down. */
+  whenNothingInHand(): Promise<void> {
+    if (this.inHand === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  }
+
   /** True when nothing would be lost by forgetting this lane. */
   isIdle(): boolean {
     return (
       this.isEmpty &&
-      this.inFlight === 0 &&
+      this.inHand === 0 &&
       !this.claiming &&
       this.nextDueAt === Infinity &&
       this.breaker.state === 'closed' &&

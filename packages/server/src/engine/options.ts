@@ -5,10 +5,16 @@ import type { Registration } from '../core/registration.ts';
 import type { Schedule } from '../core/schedule.ts';
 import type { Egress } from '../egress/port.ts';
 import type { SubjectsOf } from './acceptor.ts';
-import type { Store } from '../store/port.ts';
+import type { NodeInfo, Store } from '../store/port.ts';
 
 export type EngineOptions = {
   readonly store: Store;
+  readonly node: NodeInfo;
+  /** What this node knows of registrations, and how it learns more. */
+  readonly configuration: {
+    readonly version: () => number;
+    readonly refresh: () => Promise<void>;
+  };
   readonly egress: Egress;
   /** What is due when: must not jump. */
   readonly clock: Clock;

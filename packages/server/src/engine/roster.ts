@@ -66,11 +66,15 @@ export class Roster {
       : undefined;
   }
 
-  removeLane(ref: RegistrationRef): void {
+  /** Nothing is claimed for it or put into it any more; what it is sending is finished. */
+  removeLane(ref: RegistrationRef): Lane | undefined {
+    const lane = this.existingLane(ref);
+    if (lane !== undefined) lane.isOver = true;
     this.#lanes.delete(registrationKey(ref));
+    return lane;
   }
 
   sweepIdleLanes(): void {
-    for (const lane of this.#lanes.values()) if (lane.isIdle()) this.#lanes.delete(lane.key);
+    for (const lane of this.#lanes.values()) if (lane.isIdle()) this.removeLane(lane);
   }
 }

@@ -16,6 +16,8 @@ export class Settler {
   readonly #batcher: Batcher<Settlement, boolean>;
   #unsettled = 0;
   #stopping = false;
+  /** Grows when all that is not written yet is given up. */
+  #generation = 0;
 
   constructor(store: Pick<Store, 'settle'>) {
     this.#batcher = new Batcher({
@@ -33,8 +35,10 @@ export class Settler {
   /** Tries until it is written: what was sent must be on record, else it would be sent again. */
   async settle(settlement: Settlement): Promise<void> {
     this.#unsettled += 1;
-    while (!(await this.#tryOnce(settlement))) {
+    const generation = this.#generation;
+    while (!(await this.#tryOnce(settlement)) && generation === this.#generation) {
       await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
+      if (generation !== this.#generation) break;
     }
     this.#unsettled -= 1;
   }
@@ -42,6 +46,12 @@ export class Settler {
   /** Hands what waits to the store now: what else goes there in this turn shares its commit. */
   flush(): void {
     this.#batcher.flush();
+  }
+
+  /** What is not written yet is not tried again; resolves when nothing is being written. */
+  abandon(): Promise<void> {
+    this.#generation += 1;
+    return this.#batcher.idle();
   }
 
   /** What cannot be written now is given up: the next start sends it again. */

@@ -37,7 +37,7 @@ export class Window {
 
   /** Takes the promise back; the lane may be gone by now. */
   release(lane: Lane | undefined, delivery: Delivery): void {
-    if (lane !== undefined) lane.reserved -= 1;
+    if (lane !== undefined && lane.reserved > 0) lane.reserved -= 1;
     this.#bytes -= weight(delivery);
   }
 

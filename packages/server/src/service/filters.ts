@@ -17,8 +17,13 @@ export type FiltersDeps = {
 /** Every document lists them all. */
 const MAX_OWN_FILTERS = 1000;
 
+export type FiltersService = Filters & {
+  /** Learns of a change that another node made; undefined where the filter is gone. */
+  readonly learn: (name: string, filter: Filter | undefined) => void;
+};
+
 /** The catalogue: built in, and the operator's own. */
-export async function createFilters({ store, clock }: FiltersDeps): Promise<Filters> {
+export async function createFilters({ store, clock }: FiltersDeps): Promise<FiltersService> {
   const own = new Map((await store.filters()).map((filter) => [filter.name.toLowerCase(), filter]));
   const builtIn = new Map(
     [...BUILTIN_FILTERS, WILDCARD_FILTER].map((filter) => [filter.name.toLowerCase(), filter]),
@@ -55,6 +60,10 @@ export async function createFilters({ store, clock }: FiltersDeps): Promise<Filt
       if (!(await store.deleteFilter(filter.name, noteOf(by, filter, undefined)))) return false;
       own.delete(name.toLowerCase());
       return true;
+    },
+    learn: (name, filter) => {
+      if (filter === undefined) own.delete(name.toLowerCase());
+      else own.set(name.toLowerCase(), filter);
     },
   };
 }

@@ -18,10 +18,14 @@ export type KeysDeps = {
 
 type Identity = { level: Level; tenant: string; keyId: Id; keyName: string } | { level: 'Admin' };
 
+export type KeysService = Keys & {
+  readonly forgetTenant: (tenant: string) => void;
+  /** Learns of a change that another node made; undefined where the key was revoked. */
+  readonly learn: (tenant: string, id: Id, key: ApiKey | undefined) => void;
+};
+
 /** Keys are shown once; what is kept is their SHA-256, and that is what is compared. */
-export async function createKeys(
-  deps: KeysDeps,
-): Promise<Keys & { forgetTenant: (tenant: string) => void }> {
+export async function createKeys(deps: KeysDeps): Promise<KeysService> {
   const { store, clock } = deps;
   const byHash = new Map((await store.keys()).map((key) => [key.hash, key]));
   const adminDigest = digest(deps.adminKey);
@@ -69,6 +73,10 @@ export async function createKeys(
       return true;
     },
     forgetTenant: (tenant) => remove((key) => key.tenant === tenant),
+    learn: (tenant, id, key) => {
+      remove((known) => known.id === id && known.tenant === tenant);
+      if (key !== undefined) byHash.set(key.hash, key);
+    },
     authenticate: (key) => identify(key, { adminDigest, byHash, now: clock.now() }),
   };
 }

@@ -10,7 +10,7 @@ import type { Outcome } from '../core/outcome.ts';
 import type { EventDraft } from '../core/publication.ts';
 import type { Registration } from '../core/registration.ts';
 import type { Tenant } from '../core/tenant.ts';
-import type { Count, DeliveryRow, EventRow, LogQuery } from '../store/port.ts';
+import type { Count, DeliveryRow, EventRow, LogQuery, NodeRow } from '../store/port.ts';
 import type { Trials } from './trials.ts';
 
 /** What a subscriber hands in, after its JSON has been read: everything still to be judged. */
@@ -209,8 +209,16 @@ export interface Library {
   readonly keys: Keys;
   readonly audit: Audit;
   readonly trials: Trials;
+  readonly nodes: Nodes;
+  /** Resolves when everything is known that was registered, or changed, anywhere before the call. */
+  refresh(): Promise<void>;
   /** Throws with a reason when publishing would fail now. */
   ready(): Promise<void>;
+}
+
+/** The processes that share the work. */
+export interface Nodes {
+  list(): Promise<readonly NodeRow[]>;
 }
 
 export type { EventDraft, Outcome };

@@ -3,6 +3,7 @@ import { AppError } from '../core/errors.ts';
 import { newId } from '../core/id.ts';
 import { type Registration, registrationKey, type RegistrationRef } from '../core/registration.ts';
 import { withoutLapsed } from '../core/secrets.ts';
+import type { RegistrationChange } from '../engine/options.ts';
 import { exampleFor } from './filters.ts';
 import type {
   RegisterOptions,
@@ -25,6 +26,11 @@ export type RegistrationsService = Registrations & {
   readonly forgetOldSecrets: () => Promise<void>;
   /** Switches a registration off, with the reason its holder is shown; its deliveries are held. */
   readonly switchOff: (tenant: string, id: string, reason: string) => Promise<void>;
+  /** Learns of a change that another node made; undefined where it is gone. What that is to the engine. */
+  readonly learn: (
+    ref: RegistrationRef,
+    sealed: Registration | undefined,
+  ) => RegistrationChange | undefined;
 };
 
 /** Subscribing, in ASP.NET WebHooks' order of checks and with its texts. Holds all registrations in memory. */
@@ -54,6 +60,7 @@ export async function createRegistrations(deps: RegistrationsDeps): Promise<Regi
       giveSecret({ ...place, tenant, id }, request, by),
     forgetOldSecrets: () => forgetOldSecrets(place),
     switchOff: (tenant, id, reason) => switchOff({ ...place, tenant, id }, reason),
+    learn: (ref, sealed) => learn(place, ref, sealed),
   };
 }
 
@@ -222,6 +229,21 @@ async function update(
   known.set(registration);
   deps.onChange({ kind: 'changed', registration });
   return registration;
+}
+
+function learn(
+  { deps, known }: Place,
+  { tenant, id }: RegistrationRef,
+  sealed: Registration | undefined,
+): RegistrationChange | undefined {
+  const before = known.get(tenant, id);
+  if (sealed === undefined) {
+    known.delete(tenant, id);
+    return before === undefined ? undefined : { kind: 'removed', registration: before };
+  }
+  const registration = openRegistration(deps.sealer, sealed);
+  known.set(registration);
+  return { kind: before === undefined ? 'added' : 'changed', registration };
 }
 
 function remove(one: One, by: Origin): Promise<boolean> {

@@ -13,8 +13,13 @@ export type TenantsDeps = {
   readonly onRemove: (tenant: string, by: Origin) => Promise<void>;
 };
 
+export type TenantsService = Tenants & {
+  /** Learns of a change that another node made; undefined where the tenant is gone or going. */
+  readonly learn: (id: string, tenant: Tenant | undefined) => void;
+};
+
 /** The institutions; the first start makes `default`. */
-export async function createTenants(deps: TenantsDeps): Promise<Tenants> {
+export async function createTenants(deps: TenantsDeps): Promise<TenantsService> {
   const { store, clock } = deps;
   const known = new Map((await store.tenants()).map((tenant) => [tenant.id, tenant]));
   const noteOf = (by: Origin, what: string, before?: Tenant, after?: Tenant): AuditEntry => {
@@ -37,7 +42,13 @@ export async function createTenants(deps: TenantsDeps): Promise<Tenants> {
     known.set(id, tenant);
     return tenant;
   };
-  if (known.size === 0) await create(DEFAULT_TENANT, 'Default');
+  if (known.size === 0) {
+    await create(DEFAULT_TENANT, 'Default').catch(async (error: unknown) => {
+      // Another node that starts for the first time too was sooner.
+      for (const tenant of await store.tenants()) known.set(tenant.id, tenant);
+      if (known.size === 0) throw error;
+    });
+  }
   return {
     list: () => [...known.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
     get: (id) => known.get(id),
@@ -57,6 +68,10 @@ export async function createTenants(deps: TenantsDeps): Promise<Tenants> {
       known.delete(id);
       await deps.onRemove(id, by);
       return store.deleteTenant(id, noteOf(by, 'tenant deleted', tenant, undefined));
+    },
+    learn: (id, tenant) => {
+      if (tenant === undefined) known.delete(id);
+      else known.set(id, tenant);
     },
   };
 }

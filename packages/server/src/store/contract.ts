@@ -5,6 +5,7 @@ import type { ApiKey } from '../core/key.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { type Id, newId } from '../core/id.ts';
 import type { Registration } from '../core/registration.ts';
+import { ALL_SHARDS } from '../core/shard.ts';
 import { orderContract } from './order-contract.ts';
 import type {
   AuditQuery,
@@ -279,7 +280,7 @@ export function storeContract(
       event(tenant, [delivery('r1', { leased: true }), delivery('r2', { state: 'held' })]),
       event(tenant, [delivery('r1')], { acceptedAt: NOW + 10 }),
     );
-    const { pending, held } = await store.recover();
+    const { pending, held } = await store.recover(ALL_SHARDS);
     assert.deepEqual(
       pending.filter((each) => each.tenant === tenant),
       [{ tenant, registrationId: 'r1', nextDueAt: NOW }],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Outcome } from '../core/outcome.ts';
 import { type Id, newId } from '../core/id.ts';
+import { ALL_SHARDS } from '../core/shard.ts';
 import type { NewDelivery, NextState, Store } from './port.ts';
 
 const NOW = Date.UTC(2026, 8, 1);
@@ -127,7 +128,7 @@ export function orderContract(
     fresh();
     const [first, second] = await accept([['a'], ['a']]);
     await claim();
-    const { pending, ordered } = await store.recover();
+    const { pending, ordered } = await store.recover(ALL_SHARDS);
     const place = { tenant, registrationId: 'r' };
     assert.deepEqual(
       pending.filter((each) => each.tenant === tenant),
@@ -151,7 +152,7 @@ export function orderContract(
     assert.equal(await move('pending', 'held'), 2);
     const [fourth] = await accept([['a']]);
     assert.deepEqual(await claim(), [], 'the first of them is held');
-    const { pending } = await store.recover();
+    const { pending } = await store.recover(ALL_SHARDS);
     assert.deepEqual(
       pending.filter((each) => each.tenant === tenant),
       [],
@@ -223,7 +224,7 @@ export function orderContract(
     while (await store.unorder(tenant, 'r', 1));
     const claimed = [...early, ...(await claim())];
     assert.deepEqual(claimed.toSorted(), made.toSorted());
-    const { ordered } = await store.recover();
+    const { ordered } = await store.recover(ALL_SHARDS);
     assert.ok(ordered.every((each) => each.tenant !== tenant));
   });
 

@@ -4,9 +4,28 @@ import type { Delivery, DeliveryState } from '../core/delivery.ts';
 import type { Filter } from '../core/filter.ts';
 import type { Id } from '../core/id.ts';
 import type { ApiKey } from '../core/key.ts';
-import type { Registration } from '../core/registration.ts';
+import type { Registration, RegistrationRef } from '../core/registration.ts';
 import type { SubjectPaths } from '../core/subjects.ts';
 import type { Tenant } from '../core/tenant.ts';
+import type {
+  ConfigurationChanges,
+  Membership,
+  NodeEvents,
+  NodeInfo,
+  NodeRow,
+  Recovery,
+} from './nodes.ts';
+
+export type {
+  Backlog,
+  ConfigurationChange,
+  ConfigurationChanges,
+  Membership,
+  NodeEvents,
+  NodeInfo,
+  NodeRow,
+  Recovery,
+} from './nodes.ts';
 
 /** One delivery as matched; `leased` ones go straight to their lane and are not claimed again. */
 export type NewDelivery = {
@@ -55,7 +74,10 @@ export type Idempotency = {
 };
 
 export type Acceptance =
-  | { readonly kind: 'accepted' }
+  /** `unleased`: the node was given up meanwhile, so that all deliveries wait in the store. */
+  | { readonly kind: 'accepted'; readonly unleased?: true }
+  /** Nothing was written: what it was matched with is no longer how things are. */
+  | { readonly kind: 'stale' }
   | { readonly kind: 'repeated'; readonly answer: string }
   | { readonly kind: 'conflict' };
 
@@ -84,22 +106,6 @@ export type LaneRoom = {
 export type LaneClaim = {
   readonly deliveries: readonly Delivery[];
   readonly nextDueAt: number | null;
-};
-
-/** A registration with pending deliveries, and when the first of those that can be claimed is due. */
-export type Backlog = {
-  readonly tenant: string;
-  readonly registrationId: Id;
-  readonly nextDueAt: number;
-};
-
-/** What an earlier run left behind. */
-export type Recovery = {
-  readonly pending: readonly Backlog[];
-  /** Registrations with held deliveries: those that are active again by now go on. */
-  readonly held: readonly { readonly tenant: string; readonly registrationId: Id }[];
-  /** Registrations with unfinished deliveries that have an order: not all of them may want one still. */
-  readonly ordered: readonly { readonly tenant: string; readonly registrationId: Id }[];
 };
 
 /** A row of the delivery log. */
@@ -213,16 +219,30 @@ export const BEHIND = 'waits for an earlier delivery';
  * on disk or neither is. A write that changes nothing (false) or fails appends none.
  */
 export interface Store {
-  /** Writes events with their deliveries in one transaction for all publications. */
-  accept(batch: readonly Publication[]): Promise<readonly Acceptance[]>;
+  /**
+   * Writes events with their deliveries in one transaction for all publications. `version` names the
+   * configuration they were matched with; when it has changed since, all are `stale` and none is written.
+   */
+  accept(batch: readonly Publication[], version?: number): Promise<readonly Acceptance[]>;
   /** Records attempts and new states. False for a delivery that was not pending any more: nothing of it is written but the attempt. */
   settle(batch: readonly Settlement[]): Promise<readonly boolean[]>;
   /** Leases what is due at `now` and not behind, oldest due first, up to each lane's room. */
   claim(lanes: readonly LaneRoom[], now: number): Promise<readonly LaneClaim[]>;
   /** Gives leases back without an attempt. */
   release(deliveries: readonly { readonly tenant: string; readonly id: Id }[]): Promise<void>;
-  /** Gives back all leases of an earlier run and names every registration with pending or held deliveries. */
-  recover(): Promise<Recovery>;
+  /** Gives back all leases in these shards, whoever had them, and tells what waits there. */
+  recover(shards: readonly number[]): Promise<Recovery>;
+  /** Every registration with pending or held deliveries in these shards; leases stay, and orders are not looked at. */
+  waiting(shards: readonly number[]): Promise<Recovery>;
+  /** Makes this process a node: from now on it is told which shards are its own. */
+  join(node: NodeInfo, events: NodeEvents): Promise<Membership>;
+  /** Tells the nodes that send for these that something is due. */
+  wake(refs: readonly RegistrationRef[]): Promise<void>;
+  /** Tells the node that sends for this one that a delivery was cancelled. */
+  drop(ref: RegistrationRef, id: Id): Promise<void>;
+  nodes(): Promise<readonly NodeRow[]>;
+  /** What changed of registrations, filters, tenants and keys after `version`; null asks for the version alone. */
+  changes(version: number | null): Promise<ConfigurationChanges>;
   /** How many were moved; fewer than `limit` means none is left. */
   move(move: Move): Promise<number>;
   /**

@@ -522,6 +522,13 @@ export const docs = {
     response: { 204: { description: 'Deleted.' }, ...refusals, ...notFound },
   }),
 
+  listNodes: admin('listNodes', 'The processes that share the work', {
+    response: {
+      200: list('Name, Version, StartedAt, Shards of 64, and SilentMs since it was heard of.'),
+      ...refusals,
+    },
+  }),
+
   listAudit: service('listAudit', 'Who did what in the tenant', {
     querystring: { type: 'object', properties: { from: period.from, to: period.to, ...paging } },
     response: {

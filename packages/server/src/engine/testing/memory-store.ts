@@ -1,5 +1,6 @@
 import type { Delivery } from '../../core/delivery.ts';
 import { NOTIFICATION_SEPARATOR } from '../../core/delivery.ts';
+import { aloneCalls } from '../../store/alone.ts';
 import type {
   Acceptance,
   LaneClaim,
@@ -28,7 +29,16 @@ export type MemoryRow = {
 /** The part of the store that the engine uses. */
 export type EngineStore = Pick<
   Store,
-  'accept' | 'settle' | 'claim' | 'release' | 'recover' | 'move' | 'unorder'
+  | 'accept'
+  | 'settle'
+  | 'claim'
+  | 'release'
+  | 'recover'
+  | 'move'
+  | 'unorder'
+  | 'join'
+  | 'wake'
+  | 'drop'
 >;
 
 /**
@@ -38,6 +48,9 @@ export type EngineStore = Pick<
  */
 export class MemoryStore implements EngineStore {
   readonly rows: Map<string, MemoryRow> = new Map();
+  readonly join: Store['join'] = (node, events) => aloneCalls().join(node, events);
+  readonly wake: Store['wake'] = () => Promise.resolve();
+  readonly drop: Store['drop'] = () => Promise.resolve();
   readonly #delay: () => Promise<void>;
   /** Those that have not ended, in order of acceptance. */
   readonly #open = new Map<string, MemoryRow[]>();
@@ -60,6 +73,9 @@ export class MemoryStore implements EngineStore {
       claim: whileAlive((lanes: readonly LaneRoom[], now: number) => this.claim(lanes, now)),
       release: whileAlive((given: readonly { readonly id: string }[]) => this.release(given)),
       recover: whileAlive(() => this.recover()),
+      join: this.join,
+      wake: this.wake,
+      drop: this.drop,
       move: whileAlive((move: Move) => this.move(move)),
       unorder: whileAlive((tenant: string, id: string, limit: number) =>
         this.unorder(tenant, id, limit),

@@ -67,6 +67,8 @@ export class Simulation {
     const session = this.#store.session();
     this.#killStore = session.end;
     return new Engine({
+      node: { name: 'simulated', version: '0' },
+      configuration: { version: () => 0, refresh: () => Promise.resolve() },
       store: session.store as unknown as Store,
       egress: this.#network,
       clock: { now: () => this.#now },

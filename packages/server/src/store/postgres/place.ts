@@ -5,6 +5,8 @@ export type Place = {
   readonly database: Database;
   /** The epoch this node writes under; 0 while it has none. What names another one than the database knows leases nothing. */
   readonly epoch: () => number;
+  /** True when this node sends for the shard. */
+  readonly owns: (shard: number) => boolean;
   /** Numbers the batches that lease deliveries. */
   readonly leases: Leases;
 };

@@ -5,7 +5,7 @@ import { type TestDatabase, testDatabase } from '../../../../../tools/postgres/t
 import type { AppError } from '../../core/errors.ts';
 import { idAt, newId } from '../../core/id.ts';
 import { storeContract } from '../contract.ts';
-import type { NewEvent, Settlement } from '../port.ts';
+import type { NewEvent, NodeEvents, Settlement, Store } from '../port.ts';
 import { Database } from './database.ts';
 import { createPartitions } from './partitions.ts';
 import { openPostgresStore, type PostgresOptions } from './store.ts';
@@ -19,13 +19,32 @@ const OPTIONS: Omit<PostgresOptions, 'url'> = {
   statementTimeoutMs: 10_000,
   pooled: false,
   allowUnsafe: false,
-  node: { name: 'test', version: '0' },
 };
+
+const NODE = { name: 'test', version: '0' };
+
+/** A store that is a node and does nothing of itself. */
+async function joined(url: string, events: Partial<NodeEvents> = {}): Promise<Store> {
+  const store = await openPostgresStore({ ...OPTIONS, url });
+  const nothing = (): void => undefined;
+  const later = (): Promise<void> => Promise.resolve();
+  await store.join(NODE, {
+    gained: later,
+    leaving: later,
+    lost: later,
+    woken: nothing,
+    dropped: nothing,
+    look: nothing,
+    changed: nothing,
+    ...events,
+  });
+  return store;
+}
 
 storeContract(async () => {
   const database = await testDatabase();
   databases.push(database);
-  const store = await openPostgresStore({ ...OPTIONS, url: database.url });
+  const store = await joined(database.url);
   return { store, done: () => store.close() };
 });
 
@@ -83,16 +102,13 @@ function endedAt(event: NewEvent, at: number): Settlement {
   };
 }
 
-test('nodes that start at once migrate once, and one of them is let in', async () => {
+test('nodes that start at once migrate once, and leave no connection open', async () => {
   const url = await fresh();
-  const opened = await Promise.allSettled(
-    Array.from({ length: 4 }, () => openPostgresStore({ ...OPTIONS, url })),
-  );
+  const stores = await Promise.all(Array.from({ length: 4 }, () => joined(url)));
   assert.deepEqual(await rows(url, 'select version from schema_version'), [{ version: 1 }]);
-  const stores = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-  assert.equal(stores.length, 1);
   for (const store of stores) await store.close();
-  await (await openPostgresStore({ ...OPTIONS, url })).close();
+  const connected = `select pid from pg_stat_activity where datname = '${new URL(url).pathname.slice(1)}' and pid <> pg_backend_pid()`;
+  await untilSome(async () => ((await rows(url, connected)).length === 0 ? [1] : []));
 });
 
 test('a database of a newer version is refused', async () => {
@@ -115,7 +131,7 @@ test('a server that may lose what it acknowledged is refused with the reason, un
 
 test('a day that is over goes whole, but for what still waits and what ended after', async () => {
   const url = await fresh();
-  const store = await openPostgresStore({ ...OPTIONS, url });
+  const store = await joined(url);
   const now = Date.now();
   const database = new Database({ ...LOG, url });
   await createPartitions(database, now - 10 * DAY_MS);
@@ -143,7 +159,7 @@ test('a day that is over goes whole, but for what still waits and what ended aft
 
 test('what a batch leased whose answer was lost is claimed again', async () => {
   const url = await fresh();
-  const store = await openPostgresStore({ ...OPTIONS, url });
+  const store = await joined(url);
   const lane = { tenant: 't', registrationId: 'r', room: 10 };
   await rows(
     url,
@@ -176,7 +192,7 @@ async function untilSome(ask: () => Promise<readonly unknown[]>): Promise<void> 
 
 test('text that no column can hold is unknown, and an idempotency key may be any text', async () => {
   const url = await fresh();
-  const store = await openPostgresStore({ ...OPTIONS, url });
+  const store = await joined(url);
   assert.equal(await store.delivery('t', '\u0000'), undefined);
   assert.equal(await store.deleteKey('t', '\u0000'), false);
   assert.deepEqual(await store.deliveries({ tenant: 't', eventId: '\u0000', limit: 1 }), []);
@@ -194,7 +210,7 @@ test('text that no column can hold is unknown, and an idempotency key may be any
 
 test('a database that is away is unavailable, with the time to come back', async () => {
   const url = await fresh();
-  const store = await openPostgresStore({ ...OPTIONS, url });
+  const store = await joined(url);
   const name = new URL(url).pathname.slice(1);
   const admin = url.replace(name, 'postgres');
   await rows(admin, `alter database ${name} with allow_connections false`);
@@ -208,4 +224,117 @@ test('a database that is away is unavailable, with the time to come back', async
   await rows(admin, `alter database ${name} with allow_connections true`);
   await store.check();
   await store.close();
+});
+
+/** Resolves when a node was told what this waits for. */
+function told(): {
+  readonly gained: Set<number>;
+  events: Partial<NodeEvents>;
+  lost: Promise<void>;
+} {
+  const gained = new Set<number>();
+  let lose = (): void => undefined;
+  const lost = new Promise<void>((resolve) => (lose = resolve));
+  const events: Partial<NodeEvents> = {
+    gained: (shards) => {
+      for (const shard of shards) gained.add(shard);
+      return Promise.resolve();
+    },
+    leaving: (shards) => {
+      for (const shard of shards) gained.delete(shard);
+      return Promise.resolve();
+    },
+    lost: () => {
+      gained.clear();
+      lose();
+      return Promise.resolve();
+    },
+  };
+  return { gained, events, lost };
+}
+
+test('shards are shared out, each to one node, and those of a node that leaves go to the others', async () => {
+  const url = await fresh();
+  const [a, b, c] = [told(), told(), told()];
+  const one = await joined(url, a.events);
+  assert.equal(a.gained.size, 64);
+  const two = await joined(url, b.events);
+  const three = await joined(url, c.events);
+  const sizes = () =>
+    Promise.resolve([a, b, c].map(({ gained }) => gained.size).toSorted((x, y) => x - y));
+  await untilSome(async () => ((await sizes()).join() === '21,21,22' ? [1] : []));
+  assert.equal(new Set([...a.gained, ...b.gained, ...c.gained]).size, 64);
+  await two.close();
+  await untilSome(() => Promise.resolve(a.gained.size + c.gained.size === 64 ? [1] : []));
+  assert.deepEqual(
+    (await one.nodes()).map(({ shards }) => shards),
+    [32, 32],
+  );
+  await one.close();
+  await three.close();
+});
+
+test('a node that was given up changes nothing of what others have taken over', async () => {
+  const url = await fresh();
+  const zombie = told();
+  const old = await joined(url, zombie.events);
+  const made = madeAt(Date.now());
+  await old.accept([{ events: [made], idempotency: null }]);
+  const lane = { tenant: 't', registrationId: 'r', room: 10 };
+  // It is paused: its lease runs out by the clock of the database, and another one takes over.
+  await rows(url, "update nodes set expires_at = now() - interval '1 second'");
+  await rows(url, 'delete from nodes');
+  const settled = old.settle([endedAt(made, Date.now())]);
+  const accepted = old.accept([{ events: [madeAt(Date.now())], idempotency: null }]);
+  const claimed = old.claim([lane], Date.now());
+  assert.deepEqual(await settled, [false]);
+  assert.deepEqual(await accepted, [{ kind: 'accepted', unleased: true }]);
+  assert.deepEqual(await claimed, [{ deliveries: [], nextDueAt: null }]);
+  const found = await old.delivery('t', made.deliveries[0]?.id ?? '');
+  assert.deepEqual([found?.row.state, found?.attempts], ['pending', []]);
+  await zombie.lost;
+  await untilSome(() => Promise.resolve(zombie.gained.size === 64 ? [1] : []));
+  await old.close();
+});
+
+test('a silent node is given up, and what it had leased is claimed by another', async () => {
+  const url = await fresh();
+  const silent = await openPostgresStore({ ...OPTIONS, url });
+  await rows(
+    url,
+    "insert into nodes (name, version, expires_at) values ('killed', '0', now() - interval '1 second')",
+  );
+  await rows(url, 'update shards set epoch = (select max(epoch) from nodes)');
+  const next = told();
+  const store = await joined(url, next.events);
+  await untilSome(() => Promise.resolve(next.gained.size === 64 ? [1] : []));
+  assert.deepEqual(
+    (await store.nodes()).map(({ name }) => name),
+    ['test'],
+  );
+  await silent.close();
+  await store.close();
+});
+
+test('what was matched with an older configuration is stale, and nothing of it is written', async () => {
+  const url = await fresh();
+  const [one, other] = [await joined(url), await joined(url)];
+  const { version } = await one.changes(null);
+  await other.putFilter({ name: 'F', description: '', schema: null, example: null, subjects: [] });
+  const idempotency = { tenant: 't', key: 'k', hash: 'h', answer: 'a', at: 1 };
+  const publication = { events: [madeAt(Date.now())], idempotency };
+  assert.deepEqual(await one.accept([publication, publication], version), [
+    { kind: 'stale' },
+    { kind: 'stale' },
+  ]);
+  assert.deepEqual(await one.events({ tenant: 't', limit: 1 }), []);
+  const learnt = await one.changes(version);
+  assert.deepEqual(
+    learnt.changes.map(({ kind, id }) => [kind, id]),
+    [['filter', 'f']],
+  );
+  const [accepted] = await one.accept([publication], learnt.version);
+  assert.equal(accepted?.kind, 'accepted');
+  await one.close();
+  await other.close();
 });

@@ -1,10 +1,10 @@
-import type pg from 'pg';
-import { ALL_SHARDS } from '../../core/shard.ts';
 import type { Store } from '../port.ts';
 import { appendEntry, audit, pruneAudit } from './audit.ts';
-import { loadAll } from './changes.ts';
-import { Database, type DatabaseOptions } from './database.ts';
-import { join, leave } from './membership.ts';
+import { changes, forgetChanges, loadAll } from './changes.ts';
+import { Database, type DatabaseOptions, type Statement } from './database.ts';
+import { type Message, toPayload } from './listener.ts';
+import { LEASE_MS, Member } from './membership.ts';
+import { nodes } from './nodes.ts';
 import { migrate } from './migrate.ts';
 import { createPartitions, dropOldestDay, pruneIdempotency, pruneOther } from './partitions.ts';
 import { Leases, type Place } from './place.ts';
@@ -14,7 +14,7 @@ import { countDeliveries, deliveries } from './search-deliveries.ts';
 import { countEvents, events } from './search-events.ts';
 import { refuseUnsafe } from './safety.ts';
 import { accept } from './write-accept.ts';
-import { claim, recover, release } from './write-claim.ts';
+import { claim, recover, release, waiting } from './write-claim.ts';
 import { cancel, move, retry } from './write-deliveries.ts';
 import { check, noted, notedIfKnown, putSetting, setting, writes } from './write-installation.ts';
 import { deleteTenant } from './write-removal.ts';
@@ -24,77 +24,105 @@ import { settle } from './write-settle.ts';
 export type PostgresOptions = DatabaseOptions & {
   /** Lets a server lose what it said was written: for machines that run tests. */
   readonly allowUnsafe: boolean;
-  /** What others are told of this node. */
-  readonly node: { readonly name: string; readonly version: string };
 };
 
 /** Opens the store on PostgreSQL and brings its schema up to date. Throws with a sentence when it cannot be used. */
 export async function openPostgresStore(options: PostgresOptions): Promise<Store> {
   const database = new Database(options);
-  const session = database.session();
-  // When this connection breaks, the pool's own break too, and they tell.
-  session.on('error', () => undefined);
   try {
-    await session.connect();
-    await refuseUnsafe(session, options.allowUnsafe);
-    await holdAlone(session);
-    await migrate(session);
+    await prepare(database, options.allowUnsafe);
     await createPartitions(database, Date.now());
-    const epoch = await join(database, options.node);
-    return createStore({ database, epoch: () => epoch, leases: new Leases() }, session);
+    return createStore(database);
   } catch (error) {
-    await session.end();
     await database.close();
     throw error;
   }
 }
 
-/** Names the lock of the one node that may use the database; any number that stays the same. */
-const ONE_NODE = 836_500_003;
-
-/** As long as nodes do not share work, a second one would send everything again. */
-async function holdAlone(session: pg.Client): Promise<void> {
-  const { rows } = await session.query<{ mine: boolean }>(
-    'select pg_try_advisory_lock($1) as mine',
-    [ONE_NODE],
-  );
-  if (rows[0]?.mine === true) return;
-  throw new Error('the database is in use by another node of Schoolbell. Stop that one first');
+async function prepare(database: Database, allowUnsafe: boolean): Promise<void> {
+  const client = database.session();
+  try {
+    await client.connect();
+    await refuseUnsafe(client, allowUnsafe);
+    await migrate(client);
+  } finally {
+    await client.end();
+  }
 }
 
-function createStore(place: Place, session: pg.Client): Store {
-  const { database } = place;
+function createStore(database: Database): Store {
+  let member: Member | undefined;
+  const place: Place = {
+    database,
+    epoch: () => member?.epoch ?? 0,
+    owns: (shard) => member?.owns(shard) ?? false,
+    leases: new Leases(),
+  };
   return {
     ...deliveryCalls(place),
+    ...nodeCalls(place, (joined) => (member = joined)),
     ...installationCalls(database),
     ...logCalls(database),
     close: async () => {
-      await leave(database, place.epoch()).catch(() => undefined);
-      await session.end();
+      await member?.leave();
       await database.close();
     },
   };
 }
+
+function nodeCalls(
+  place: Place,
+  onJoin: (member: Member) => void,
+): Calls<'join' | 'wake' | 'drop' | 'nodes' | 'changes'> {
+  const { database } = place;
+  const tell = async (message: Message): Promise<void> => {
+    await database.query(TELL, [toPayload(message)]);
+  };
+  return {
+    join: async (node, heard) => {
+      const member = new Member(place, node, heard);
+      onJoin(member);
+      await member.start();
+      return member;
+    },
+    wake: (refs) => tell({ wake: refs }),
+    drop: (ref, id) => tell({ drop: [ref, id] }),
+    nodes: () => nodes(database, LEASE_MS),
+    changes: (version) => changes(database, version),
+  };
+}
+
+const TELL: Statement = { name: 'tell', text: "select pg_notify('schoolbell', $1)" };
 
 type Calls<Names extends keyof Store> = Pick<Store, Names>;
 
 function deliveryCalls(
   place: Place,
 ): Calls<
-  'accept' | 'settle' | 'claim' | 'release' | 'recover' | 'move' | 'unorder' | 'retry' | 'cancel'
+  | 'accept'
+  | 'settle'
+  | 'claim'
+  | 'release'
+  | 'recover'
+  | 'waiting'
+  | 'move'
+  | 'unorder'
+  | 'retry'
+  | 'cancel'
 > {
   const { database } = place;
   return {
-    accept: (batch) => accept(place, batch),
+    accept: (batch, version) => accept(place, batch, version ?? null),
     settle: (batch) => settle(place, batch),
     claim: (lanes, now) => claim(place, lanes, now),
     release: (released) => release(place, released),
-    recover: () => recover(place, ALL_SHARDS),
+    recover: (shards) => recover(place, shards),
+    waiting: (shards) => waiting(place, shards),
     move: (asked) => move(place, asked),
     unorder: (tenant, registrationId, limit) =>
       unorder(database, { tenant, registrationId }, limit),
     retry: (tenant, id, now, note) =>
-      noted(database, note, (query) => retry(query, { tenant, id, now })),
+      noted(database, note, (query) => retry(query, place, { tenant, id, now })),
     cancel: (tenant, id, now, note) =>
       noted(database, note, (query) => cancel(query, { tenant, id, now })),
   };
@@ -104,7 +132,10 @@ function installationCalls(
   database: Database,
 ): Omit<
   Store,
-  keyof ReturnType<typeof deliveryCalls> | keyof ReturnType<typeof logCalls> | 'close'
+  | keyof ReturnType<typeof deliveryCalls>
+  | keyof ReturnType<typeof nodeCalls>
+  | keyof ReturnType<typeof logCalls>
+  | 'close'
 > {
   return {
     registrations: () => loadAll(database, 'registration'),
@@ -177,6 +208,7 @@ function logCalls(
 /** Whole days first; one of these counts as a full step. */
 async function prune(database: Database, before: number, limit: number): Promise<number> {
   await createPartitions(database, Date.now());
+  await forgetChanges(database);
   if (await dropOldestDay(database, before)) return limit;
   return pruneOther(database, before, limit);
 }

@@ -1,7 +1,9 @@
+import { registrationKey, type RegistrationRef } from '../../core/registration.ts';
 import { shardOf } from '../../core/shard.ts';
 import type { Acceptance, Publication } from '../port.ts';
 import { type Row, stateCode, text } from '../rows.ts';
 import type { Query, Statement } from './database.ts';
+import { toPayload } from './listener.ts';
 import { FENCE, type Place } from './place.ts';
 import { type DeliveryRef, enrol, lockOrder, takePlaces } from './write-order.ts';
 
@@ -9,6 +11,10 @@ const ACCEPT: Statement = {
   name: 'accept',
   text: `
 with ${FENCE},
+stale as materialized (
+  select 1
+    from configuration
+   where version <> $28::bigint),
 keys as (
   select *
     from unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[])
@@ -17,6 +23,7 @@ fresh as (
   insert into idempotency (tenant, key, hash, answer, at)
   select tenant, key, hash, answer, at
     from keys
+   where not exists (select from stale)
       on conflict (tenant, key) do nothing
   returning tenant, key),
 refused as materialized (
@@ -32,6 +39,7 @@ new_events as (
     from unnest($9::int[], $10::text[], $11::text[], $12::bigint[], $13::bigint[], $14::text[], $15::text[])
       as e (publication, tenant, id, accepted_at, occurred_at, actions, payload)
    where publication not in (select publication from refused)
+     and not exists (select from stale)
   returning tenant, id),
 to_index as (
   insert into unindexed_events (tenant, id)
@@ -46,8 +54,13 @@ new_deliveries as (
     from unnest($16::int[], $17::text[], $18::text[], $19::text[], $20::text[], $21::smallint[],
                 $22::smallint[], $23::bool[], $24::bigint[], $25::text[], $26::text[], $27::bigint[])
       as d (publication, tenant, id, event_id, registration_id, shard, state, leased, due_at, picks, order_keys, order_seq)
-   where publication not in (select publication from refused))
-select array(select publication from refused) as refused`,
+   where publication not in (select publication from refused)
+     and not exists (select from stale))
+select array(select publication from refused) as refused,
+       exists (select from fence) as fenced,
+       exists (select from stale) as stale,
+       case when $29 <> '' and not exists (select from stale)
+            then pg_notify('schoolbell', $29) end as told`,
 };
 
 const FIND_KEYS: Statement = {
@@ -61,6 +74,7 @@ select i.tenant, i.key, i.hash, i.answer
 };
 
 const ACCEPTED: Acceptance = { kind: 'accepted' };
+const ACCEPTED_UNLEASED: Acceptance = { kind: 'accepted', unleased: true };
 
 type Column = unknown[];
 type KeyColumns = readonly [Column, Column, Column, Column, Column, Column];
@@ -69,16 +83,19 @@ type KeyColumns = readonly [Column, Column, Column, Column, Column, Column];
 export async function accept(
   place: Place,
   batch: readonly Publication[],
+  version: number | null,
 ): Promise<readonly Acceptance[]> {
   const first = firstOfKeys(batch);
   const lease = place.leases.next(place.epoch());
   const written = batch.map((publication) => first.get(keyOf(publication)) ?? publication);
   const unique = batch.filter((publication, index) => written[index] === publication);
-  const refused = await write(place, unique, lease);
+  const { refused, stale, fenced } = await write(place, unique, { lease, version });
+  if (stale) return batch.map(() => ({ kind: 'stale' }));
+  const accepted = fenced ? ACCEPTED : ACCEPTED_UNLEASED;
   const answers = await storedAnswers(place, [...refused]);
   return batch.map((publication, index) => {
     const kept = written[index] ?? publication;
-    if (kept === publication && !refused.has(publication)) return ACCEPTED;
+    if (kept === publication && !refused.has(publication)) return accepted;
     const own = kept.idempotency;
     return repeated(
       publication,
@@ -109,17 +126,29 @@ function repeated(
   return { kind: 'repeated', answer: stored.answer ?? '' };
 }
 
-/** Those of the publications whose key is in the store already; the others are written. */
+type Written = {
+  /** Those of the publications whose key is in the store already; the others were written. */
+  readonly refused: ReadonlySet<Publication>;
+  readonly stale: boolean;
+  /** True when the node was a member until the commit. */
+  readonly fenced: boolean;
+};
+
 async function write(
-  { database, epoch, leases }: Place,
+  { database, epoch, owns, leases }: Place,
   batch: readonly Publication[],
-  lease: number,
-): Promise<ReadonlySet<Publication>> {
+  { lease, version }: { readonly lease: number; readonly version: number | null },
+): Promise<Written> {
   const values = [epoch(), lease, ...keyColumns(batch), ...eventColumns(batch)];
-  const insert = async (query: Query, placeOf: Places): Promise<ReadonlySet<Publication>> => {
-    const [row] = await query(ACCEPT, [...values, ...deliveryColumns(batch, placeOf)]);
+  const rest = [version, wakeMessage(batch, owns)];
+  const insert = async (query: Query, placeOf: Places): Promise<Written> => {
+    const [row] = await query(ACCEPT, [...values, ...deliveryColumns(batch, placeOf), ...rest]);
     const refused = (row?.['refused'] ?? []) as number[];
-    return new Set(batch.filter((_, index) => refused.includes(index)));
+    return {
+      refused: new Set(batch.filter((_, index) => refused.includes(index))),
+      stale: row?.['stale'] === true,
+      fenced: row?.['fenced'] === true,
+    };
   };
   const ordered = orderedIn(batch);
   try {
@@ -131,16 +160,28 @@ async function write(
       );
       const places = await takePlaces(query, ordered.length);
       const placeOf = new Map(ordered.map(({ id }, index) => [id, places[index] ?? 0]));
-      const refused = await insert(query, placeOf);
-      const written = batch.filter((publication) => !refused.has(publication));
-      await enrol(query, written, placeOf);
-      return refused;
+      const written = await insert(query, placeOf);
+      if (written.stale) return written;
+      const fresh = batch.filter((publication) => !written.refused.has(publication));
+      await enrol(query, fresh, placeOf);
+      return written;
     });
   } catch (error) {
     // It may have been committed all the same, with leases that nobody holds.
     leases.lose(lease);
     throw error;
   }
+}
+
+/** What other nodes are to look at: one message a commit. */
+function wakeMessage(batch: readonly Publication[], owns: Place['owns']): string {
+  const refs = new Map<string, RegistrationRef>();
+  for (const { tenant, deliveries } of batch.flatMap(({ events }) => events)) {
+    for (const { registrationId: id } of deliveries) {
+      if (!owns(shardOf({ tenant, id }))) refs.set(registrationKey({ tenant, id }), { tenant, id });
+    }
+  }
+  return refs.size === 0 ? '' : toPayload({ wake: [...refs.values()] });
 }
 
 type Places = ReadonlyMap<string, number>;

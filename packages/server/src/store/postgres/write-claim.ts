@@ -70,7 +70,7 @@ update deliveries d
  where d.tenant = g.tenant
    and d.id = g.id
    and d.state = 0
-   and d.leased > 0
+   and d.leased >> 32 = $1
 returning d.tenant, d.id, d.order_keys`,
 };
 
@@ -80,16 +80,19 @@ const UNDO: Statement = {
 update deliveries
    set leased = 0
  where state = 0
-   and leased = any($1::bigint[])`,
+   and leased = any($1::bigint[])
+returning tenant, id, order_keys`,
 };
 
 const UNLEASE: Statement = {
   name: 'unlease',
   text: `
+with ${FENCE}
 update deliveries
    set leased = 0
+  from fence
  where state = 0
-   and shard = any($1::smallint[])
+   and shard = any($2::smallint[])
    and leased > 0
 returning tenant, id, order_keys`,
 };
@@ -169,7 +172,7 @@ export async function claim(
 async function undoLost({ database, leases }: Place): Promise<void> {
   const { lost } = leases;
   if (lost.length === 0) return;
-  await database.query(UNDO, [lost]);
+  await placeAgain(database, await database.query(UNDO, [lost]));
   leases.undone(lost);
 }
 
@@ -214,14 +217,21 @@ export async function release(
 }
 
 /** What waits in these shards, after all leases in them were given back. */
-export async function recover({ database }: Place, shards: readonly number[]): Promise<Recovery> {
-  await placeAgain(database, await database.query(UNLEASE, [shards]));
-  const pending = await database.query(PENDING, [shards]);
-  const held = await database.query(HELD, [shards]);
+export async function recover(place: Place, shards: readonly number[]): Promise<Recovery> {
+  const { database, epoch } = place;
+  await placeAgain(database, await database.query(UNLEASE, [epoch(), shards]));
+  return { ...(await waiting(place, shards)), ordered: await orderedOwners(database, shards) };
+}
+
+export async function waiting({ database }: Place, shards: readonly number[]): Promise<Recovery> {
+  const [pending, held] = await Promise.all([
+    database.query(PENDING, [shards]),
+    database.query(HELD, [shards]),
+  ]);
   return {
     pending: pending.map((row) => ({ ...ownerOf(row), nextDueAt: integer(row, 'due_at') })),
     held: held.map(ownerOf),
-    ordered: await orderedOwners(database, shards),
+    ordered: [],
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Id } from '../../core/id.ts';
-import { shardOf } from '../../core/shard.ts';
+import { AppError } from '../../core/errors.ts';
+import { ALL_SHARDS, shardOf } from '../../core/shard.ts';
 import type { Move } from '../port.ts';
 import { stateCode, text } from '../rows.ts';
 import type { Query, Statement } from './database.ts';
@@ -60,13 +61,19 @@ update deliveries
    set state = 0, leased = 0, step = 0, due_at = $3, reason = null
  where tenant = $1
    and id = $2
+   and (leased <= 0 or shard = any($4::smallint[]))
 returning id`,
 };
 
-const FIND_ENDED: Statement = {
-  name: 'find ended',
+const FIND: Statement = {
+  name: 'find delivery',
   text: `
-select registration_id
+select registration_id, true as waits
+  from deliveries
+ where tenant = $1
+   and id = $2
+ union all
+select registration_id, false
   from ended_deliveries
  where tenant = $1
    and id = $2`,
@@ -126,25 +133,37 @@ export async function move({ database, epoch }: Place, asked: Move): Promise<num
   });
 }
 
-/** Makes one delivery due again, whatever ended it. */
+/**
+ * Makes one delivery due again, whatever ended it. What another node has in hand cannot be: then it
+ * throws `conflict`.
+ */
 export async function retry(
   query: Query,
+  { owns }: Place,
   { tenant, id, now }: { readonly tenant: string; readonly id: Id; readonly now: number },
 ): Promise<boolean> {
   await lockOrder(query, [tenant]);
-  const found = await makeDue(query, { tenant, id, now });
+  const found = await makeDue(query, owns, { tenant, id, now });
   if (found) await reenrol(query, { tenant, id });
   return found;
 }
 
 async function makeDue(
   query: Query,
+  owns: Place['owns'],
   { tenant, id, now }: { readonly tenant: string; readonly id: Id; readonly now: number },
 ): Promise<boolean> {
-  if ((await query(RETRY_WAITING, [tenant, id, now])).length === 1) return true;
-  const [ended] = await query(FIND_ENDED, [tenant, id]);
-  if (ended === undefined) return false;
-  const shard = shardOf({ tenant, id: text(ended, 'registration_id') });
+  const owned = ALL_SHARDS.filter(owns);
+  if ((await query(RETRY_WAITING, [tenant, id, now, owned])).length === 1) return true;
+  const [found] = await query(FIND, [tenant, id]);
+  if (found === undefined) return false;
+  if (found['waits'] === true) {
+    throw new AppError(
+      'conflict',
+      `The delivery ${id} is being sent at this moment. Try again in a few seconds.`,
+    );
+  }
+  const shard = shardOf({ tenant, id: text(found, 'registration_id') });
   return (await query(RETRY_ENDED, [tenant, id, now, shard])).length === 1;
 }
 

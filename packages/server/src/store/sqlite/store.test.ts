@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { newId } from '../../core/id.ts';
+import { ALL_SHARDS } from '../../core/shard.ts';
 import { storeContract } from '../contract.ts';
 import type { NewEvent } from '../port.ts';
 import { openSqliteStore } from './store.ts';
@@ -30,7 +31,7 @@ test('what was accepted is there after the process was killed', async () => {
   });
   await new Promise((resolve) => child.once('exit', resolve));
   const store = await openSqliteStore({ path });
-  const { pending } = await store.recover();
+  const { pending } = await store.recover(ALL_SHARDS);
   assert.equal(pending.length, 1);
   for (const id of accepted) assert.notEqual(await store.event('t', id), undefined, id);
   await store.close();

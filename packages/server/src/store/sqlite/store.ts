@@ -17,6 +17,7 @@ import { AppError } from '../../core/errors.ts';
 import { explain } from '../../core/explain.ts';
 import type { Id } from '../../core/id.ts';
 import type { SubjectPaths } from '../../core/subjects.ts';
+import { aloneCalls } from '../alone.ts';
 import { Channel } from './channel.ts';
 import { type Flat, INDEXED_WIDTH, type Slice, type Value } from './protocol.ts';
 import { stateCode } from '../rows.ts';
@@ -50,6 +51,8 @@ function createStore(writer: Channel, reader: Channel): Store {
     claim: (lanes: readonly LaneRoom[], now: number) => writer.call('claim', lanes, now),
     release: (deliveries) => writer.call('release', deliveries),
     recover: () => writer.call('recover'),
+    waiting: () => writer.call('waiting'),
+    ...aloneCalls(),
     move: (move: Move) => writer.call('move', move),
     unorder: (tenant, registrationId, limit) =>
       writer.call('unorder', tenant, registrationId, limit),

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Delivery } from '../../core/delivery.ts';
-import type { Backlog, LaneClaim, LaneRoom, Move, Recovery } from '../port.ts';
+import type { LaneClaim, LaneRoom, Move, Recovery } from '../port.ts';
 import type { Flat, Methods } from './protocol.ts';
 import { type Order, order } from './write-order.ts';
 import { integer, integerOrNull, pickNotifications, type Row, stateCode, text } from '../rows.ts';
@@ -144,7 +144,11 @@ export function deliveryWrites(database: DatabaseSync): Methods {
         ordering.follow(tenant, id);
       }
     },
-    recover: () => recover(database, ordering),
+    recover: () => {
+      unleaseAll(database, ordering);
+      return waiting(database);
+    },
+    waiting: () => waiting(database),
     move,
     ...byHand(database, ordering),
   };
@@ -173,20 +177,21 @@ function orderedOf(tenant: string, changed: readonly Row[]): Flat {
   return changed.flatMap((row) => (row['order_keys'] === null ? [] : [tenant, text(row, 'id')]));
 }
 
-function recover(database: DatabaseSync, ordering: Order): Recovery {
+function unleaseAll(database: DatabaseSync, ordering: Order): void {
   const unlease = database.prepare(UNLEASE);
+  for (const { tenant, registrationId } of owners(database, NEXT_PENDING))
+    ordering.followEach(orderedOf(tenant, unlease.all(tenant, registrationId)));
+}
+
+function waiting(database: DatabaseSync): Recovery {
   const nextDue = database.prepare(NEXT_DUE);
-  const pending: Backlog[] = [];
-  for (const owner of owners(database, NEXT_PENDING)) {
-    const unleased = unlease.all(owner.tenant, owner.registrationId);
-    ordering.followEach(orderedOf(owner.tenant, unleased));
+  const pending = owners(database, NEXT_PENDING).flatMap((owner) => {
     const next = nextDue.get(owner.tenant, owner.registrationId);
     const nextDueAt = next === undefined ? null : integerOrNull(next, 'due_at');
     // Where all are behind held ones they go on with those.
-    if (nextDueAt !== null) pending.push({ ...owner, nextDueAt });
-  }
-  const held = owners(database, NEXT_HELD);
-  return { pending, held, ordered: owners(database, NEXT_ORDERED) };
+    return nextDueAt === null ? [] : [{ ...owner, nextDueAt }];
+  });
+  return { pending, held: owners(database, NEXT_HELD), ordered: owners(database, NEXT_ORDERED) };
 }
 
 function owners(database: DatabaseSync, sql: string): { tenant: string; registrationId: string }[] {

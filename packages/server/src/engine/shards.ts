@@ -1,0 +1,130 @@
+import type { Id } from '../core/id.ts';
+import type { RegistrationRef } from '../core/registration.ts';
+import { shardOf } from '../core/shard.ts';
+import type { Backlog, Membership, NodeEvents, NodeInfo, Recovery, Store } from '../store/port.ts';
+
+export type ShardsOptions = {
+  readonly store: Pick<Store, 'join' | 'recover' | 'waiting' | 'wake' | 'drop'>;
+  readonly node: NodeInfo;
+  /** Learns how registrations are now. */
+  readonly refresh: () => Promise<void>;
+  /** Takes over what waits for one registration. */
+  readonly takeOver: (backlog: Backlog) => void;
+  /** Brings what is held in line with the registration. */
+  readonly align: (ref: RegistrationRef) => void;
+  /** Lets go of an order that is not wanted any more. */
+  readonly unorder: (ref: RegistrationRef) => void;
+  /** Looks for due deliveries of a registration, and brings what waits in line with it. */
+  readonly attend: (ref: RegistrationRef) => void;
+  readonly drop: (ref: RegistrationRef, id: Id) => void;
+  /** Sends nothing more for these shards; resolves when nothing of them is in hand. */
+  readonly finish: (shards: ReadonlySet<number>) => Promise<void>;
+  /** Puts everything down at once: nothing in hand is written any more. */
+  readonly abandon: () => Promise<void>;
+};
+
+/**
+ * Which registrations this node sends for. What is to happen to one of another node's is told to
+ * that node; what was missed is found by looking at the store from time to time.
+ */
+export class Shards {
+  readonly #options: ShardsOptions;
+  readonly #owned = new Set<number>();
+  #membership: Membership | undefined;
+  #looking = false;
+
+  constructor(options: ShardsOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the first shards are taken over. */
+  async join(): Promise<void> {
+    this.#membership = await this.#options.store.join(this.#options.node, this.#events());
+  }
+
+  async leave(): Promise<void> {
+    this.#owned.clear();
+    await this.#membership?.leave();
+  }
+
+  owns(ref: RegistrationRef): boolean {
+    return this.#owned.has(shardOf(ref));
+  }
+
+  /** False when others may have taken over: nothing new may be sent. */
+  mayWork(): boolean {
+    return this.#membership?.mayWork() ?? true;
+  }
+
+  /** Tells the node that sends for it; a message that is lost is made up for by its next look. */
+  tell(ref: RegistrationRef): void {
+    this.#options.store.wake([ref]).catch(() => undefined);
+  }
+
+  tellToDrop(ref: RegistrationRef, id: Id): void {
+    this.#options.store.drop(ref, id).catch(() => undefined);
+  }
+
+  #events(): NodeEvents {
+    const { store, refresh, drop, finish, abandon } = this.#options;
+    return {
+      gained: async (shards) => {
+        const found = await store.recover(shards);
+        // What was matched with a registration may be known here before the registration is.
+        await refresh();
+        for (const shard of shards) this.#owned.add(shard);
+        this.#takeUp(found);
+      },
+      leaving: (shards) => {
+        for (const shard of shards) this.#owned.delete(shard);
+        return finish(new Set(shards));
+      },
+      lost: () => {
+        this.#owned.clear();
+        return abandon();
+      },
+      woken: (refs) => void this.#wake(refs.filter((ref) => this.owns(ref))),
+      dropped: (ref, id) => {
+        if (this.owns(ref)) drop(ref, id);
+      },
+      look: () => void this.#look(),
+      changed: () => void refresh().catch(() => undefined),
+    };
+  }
+
+  async #wake(refs: readonly RegistrationRef[]): Promise<void> {
+    if (refs.length === 0) return;
+    try {
+      await this.#options.refresh();
+    } catch {
+      // The next look finds them.
+      return;
+    }
+    for (const ref of refs) if (this.owns(ref)) this.#options.attend(ref);
+  }
+
+  async #look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    try {
+      const found = await this.#options.store.waiting([...this.#owned]);
+      await this.#options.refresh();
+      this.#takeUp(found);
+    } catch {
+      // The next look is soon.
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  #takeUp({ pending, held, ordered }: Recovery): void {
+    const { takeOver, align, unorder } = this.#options;
+    for (const { tenant, registrationId: id } of ordered) unorder({ tenant, id });
+    for (const backlog of pending) {
+      if (this.owns({ tenant: backlog.tenant, id: backlog.registrationId })) takeOver(backlog);
+    }
+    for (const { tenant, registrationId: id } of held) {
+      if (this.owns({ tenant, id })) align({ tenant, id });
+    }
+  }
+}
