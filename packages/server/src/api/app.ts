@@ -30,6 +30,7 @@ export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
   const onError = createErrorHandler(deps.onError);
   const app = Fastify({
     ...limitsOf(deps),
+    trustProxy: deps.trustedProxies.length > 0 && [...deps.trustedProxies],
     exposeHeadRoutes: false,
     genReqId: () => newId(Date.now()),
     requestIdHeader: false,

@@ -25,7 +25,8 @@ export function link(
   return `${origin(deps, request)}${prefix}${path}`;
 }
 
-/** Scheme and host as the caller sees them. */
+/** Scheme and host as the caller sees them. X-Forwarded-Host is not read: many proxies pass on a stranger's. */
 export function origin({ baseUrl }: Pick<RouteDeps, 'baseUrl'>, request: FastifyRequest): string {
-  return baseUrl ?? `${request.protocol}://${request.host}`;
+  const scheme = request.protocol === 'https' ? 'https' : 'http';
+  return baseUrl ?? `${scheme}://${request.headers.host ?? ''}`;
 }

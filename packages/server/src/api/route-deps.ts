@@ -8,6 +8,8 @@ export type RouteDeps = {
   readonly library: Library;
   /** What links begin with, for operators behind a proxy; null to take it from the request. */
   readonly baseUrl: string | null;
+  /** Addresses and networks (CIDR) that say truly who calls, and by which scheme. */
+  readonly trustedProxies: readonly string[];
   /** Shows secrets in every answer, as Microsoft's code does. */
   readonly showSecrets: boolean;
   /** A request must have come whole by then. */

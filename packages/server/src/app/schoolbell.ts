@@ -91,6 +91,7 @@ function openApi(config: Config, { library, metrics, telemetry }: Parts): Promis
     library,
     metrics,
     baseUrl: config.baseUrl,
+    trustedProxies: config.trustedProxies,
     showSecrets: config.showSecrets,
     receiveTimeoutMs: config.receiveTimeoutMs,
     onError: (error, { id, method, routeOptions }) =>

@@ -39,6 +39,9 @@ test('a setting that cannot be used is refused with its name and what it takes',
     [{ baseUrl: 'example.org' }, /--base-url .* absolute http or https URL/],
     [{ allowPorts: '443,https' }, /--allow-ports .* takes port numbers/],
     [{ allowPorts: '0' }, /--allow-ports/],
+    [{ trustedProxies: '10.0.0.0/33' }, /--trusted-proxies .* takes addresses and networks/],
+    [{ trustedProxies: 'proxy.example' }, /--trusted-proxies/],
+    [{ trustedProxies: '::1/64/2' }, /--trusted-proxies/],
     [{ showSecrets: 'maybe' }, /--show-secrets .* takes true or false/],
   ];
   for (const [flags, message] of refused) {

@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js';
 import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import { parseDuration } from '../core/duration.ts';
 import { OPTIONS, type OptionName, variableOf } from './options.ts';
@@ -17,6 +18,8 @@ export type Config = {
   readonly databaseAllowUnsafe: boolean;
   readonly adminKey: string | null;
   readonly encryptionKey: string | null;
+  /** Addresses and networks (CIDR). */
+  readonly trustedProxies: readonly string[];
   readonly allowNetworks: readonly string[];
   readonly allowMetadata: boolean;
   /** Null for all that belong to no other kind of service. */
@@ -64,6 +67,7 @@ export function readConfig(
     databaseAllowUnsafe: read.switch('databaseAllowUnsafe'),
     adminKey: read.adminKey(),
     encryptionKey: read.optional('encryptionKey'),
+    trustedProxies: read.networks('trustedProxies'),
     allowNetworks: read.list('allowNetworks'),
     allowMetadata: read.switch('allowMetadata'),
     allowPorts: read.ports('allowPorts'),
@@ -156,6 +160,12 @@ class Reader {
     return this.#refuse(name, 'a URL such as postgres://user:password@host/database');
   }
 
+  networks(name: OptionName): readonly string[] {
+    const networks = this.list(name);
+    if (networks.every(isNetwork)) return networks;
+    return this.#refuse(name, 'addresses and networks such as 10.0.0.0/8, separated by commas');
+  }
+
   schedule(name: OptionName): Schedule {
     try {
       return parseSchedule(this.text(name));
@@ -185,4 +195,11 @@ class Reader {
     const given = option.secret === true ? '' : ` It is '${this.text(name)}'.`;
     throw new ConfigError(`--${option.flag} (${variableOf(option)}) takes ${wanted}.${given}`);
   }
+}
+
+/** True for an address with or without the length of a prefix, written in full. */
+function isNetwork(text: string): boolean {
+  const { IPv4, IPv6 } = ipaddr;
+  if (text.includes('/')) return IPv4.isValidCIDRFourPartDecimal(text) || IPv6.isValidCIDR(text);
+  return IPv4.isValidFourPartDecimal(text) || IPv6.isValid(text);
 }

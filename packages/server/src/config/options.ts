@@ -16,6 +16,7 @@ export type OptionName =
   | 'host'
   | 'port'
   | 'baseUrl'
+  | 'trustedProxies'
   | 'data'
   | 'databaseUrl'
   | 'databaseListenUrl'
@@ -63,6 +64,13 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     placeholder: '<url>',
     help: 'What Location headers and links start with, where callers see another address than this process does. Taken from the request otherwise.',
     default: null,
+  },
+  trustedProxies: {
+    flag: 'trusted-proxies',
+    kind: 'list',
+    placeholder: '<list>',
+    help: 'Addresses and networks (CIDR) of proxies in front of this server, separated by commas. From them alone the caller’s address (X-Forwarded-For) and scheme (X-Forwarded-Proto) are taken.',
+    default: '',
   },
   data: {
     flag: 'data',

@@ -7,14 +7,15 @@ import { type Id, newId } from '../core/id.ts';
 import type { Registration } from '../core/registration.ts';
 import { ALL_SHARDS } from '../core/shard.ts';
 import { orderContract } from './order-contract.ts';
-import type {
-  AuditQuery,
-  NewDelivery,
-  NewEvent,
-  NextState,
-  Publication,
-  Settlement,
-  Store,
+import {
+  ATTEMPTS_SHOWN,
+  type AuditQuery,
+  type NewDelivery,
+  type NewEvent,
+  type NextState,
+  type Publication,
+  type Settlement,
+  type Store,
 } from './port.ts';
 import { searchContract } from './testing/search-contract.ts';
 
@@ -198,6 +199,22 @@ export function storeContract(
         signedBy: { ms: '#1', standard: ['#1'] },
       },
     ]);
+  });
+
+  test('of very many attempts the newest are shown, oldest first', async () => {
+    const tenant = freshTenant();
+    const made = event(tenant, [delivery('r1', { leased: true })]);
+    await accept(made);
+    const id = made.deliveries[0]?.id ?? '';
+    const again = { state: 'pending', dueAt: NOW, step: 1 } as const;
+    const numbers = Array.from({ length: ATTEMPTS_SHOWN + 3 }, (_, index) => index + 1);
+    await store.settle(numbers.map((number) => settlement(tenant, id, again, number)));
+    const found = await store.delivery(tenant, id);
+    assert.equal(found?.row.attempts, ATTEMPTS_SHOWN + 3);
+    assert.deepEqual(
+      found?.attempts.map(({ number }) => number),
+      numbers.slice(3),
+    );
   });
 
   test('a result that comes too late is recorded but changes nothing, unless it delivered', async () => {

@@ -27,6 +27,9 @@ export type {
   Recovery,
 } from './nodes.ts';
 
+/** A delivery sent again by hand has ever more attempts, and each may hold 64 KiB of an answer. */
+export const ATTEMPTS_SHOWN = 100;
+
 /** One delivery as matched; `leased` ones go straight to their lane and are not claimed again. */
 export type NewDelivery = {
   readonly id: Id;
@@ -292,6 +295,7 @@ export interface Store {
   /** Newest first. A delivery is as old as its id. */
   deliveries(query: DeliveryQuery): Promise<readonly DeliveryRow[]>;
   countDeliveries(query: Omit<DeliveryQuery, 'before' | 'limit'>): Promise<Count>;
+  /** With the newest attempts, `ATTEMPTS_SHOWN` at most, oldest first. */
   delivery(
     tenant: string,
     id: Id,

@@ -450,7 +450,7 @@ export const docs = {
   getDelivery: delivery('getDelivery', 'Read a delivery with its attempts', {
     params: id,
     response: {
-      200: object('The delivery; History holds its attempts.'),
+      200: object('The delivery; History holds its newest 100 attempts, oldest first.'),
       ...refusals,
       ...notFound,
     },

@@ -1,6 +1,6 @@
 import type { Attempt } from '../../core/attempt.ts';
 import type { Id } from '../../core/id.ts';
-import type { DeliveryRow, EventRow } from '../port.ts';
+import { ATTEMPTS_SHOWN, type DeliveryRow, type EventRow } from '../port.ts';
 import { integer, type Row, toAttempt, toDeliveryRow, toEventRow } from '../rows.ts';
 import { codeOf, type Database, NOT_TEXT, type Statement } from './database.ts';
 import { allDeliveries, DELIVERY_COLUMNS, WITH_EVENT_AND_OUTCOME } from './search-deliveries.ts';
@@ -18,9 +18,12 @@ const ATTEMPTS: Statement = {
   name: 'attempts',
   text: `
 select *
-  from attempts
- where tenant = $1
-   and delivery_id = $2
+  from (select *
+          from attempts
+         where tenant = $1
+           and delivery_id = $2
+         order by number desc, started_at desc
+         limit ${ATTEMPTS_SHOWN}) newest
  order by number, started_at`,
 };
 

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { DeliveryQuery, EventQuery } from '../port.ts';
+import { ATTEMPTS_SHOWN, type DeliveryQuery, type EventQuery } from '../port.ts';
 import type { Methods } from './protocol.ts';
 import { integer, toAttempt, toDeliveryRow, toEventRow } from '../rows.ts';
 import { DELIVERY_COLUMNS, searchDeliveries, WITH_EVENT_AND_OUTCOME } from './search-deliveries.ts';
@@ -7,10 +7,13 @@ import { EVENT_COLUMNS, searchEvents } from './search-events.ts';
 import type { SliceQuery } from './search.ts';
 
 const ATTEMPTS = `
-select a.*
-  from attempts a
- where a.delivery_id = ?
- order by a.number`;
+select *
+  from (select *
+          from attempts
+         where delivery_id = ?
+         order by number desc
+         limit ${ATTEMPTS_SHOWN})
+ order by number`;
 
 const ONE_EVENT = `${EVENT_COLUMNS}
   from events e
