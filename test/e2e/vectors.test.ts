@@ -79,7 +79,8 @@ async function keyFor(instance: string, tenant: string): Promise<string> {
   const name = `${instance} ${tenant}`;
   const known = keys.get(name);
   if (known !== undefined) return known;
-  if (library.tenants.get(tenant) === undefined) await library.tenants.create(tenant, tenant);
+  if (library.tenants.get(tenant) === undefined)
+    await library.tenants.create(tenant, { name: tenant, maxPending: null });
   const { key } = await library.keys.create(tenant, {
     level: 'Full control',
     name: 'test',
@@ -312,7 +313,8 @@ async function call(
   body: string,
 ): Promise<Answer> {
   const { library, url, adminKey } = server;
-  if (library.tenants.get(tenant) === undefined) await library.tenants.create(tenant, tenant);
+  if (library.tenants.get(tenant) === undefined)
+    await library.tenants.create(tenant, { name: tenant, maxPending: null });
   const headers = {
     authorization: `Bearer ${adminKey}`,
     'schoolbell-tenant': tenant,

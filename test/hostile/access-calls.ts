@@ -128,7 +128,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
     call: () => ({ body: { Id: `t${Date.now()}.${Math.random().toString(36).slice(2)}` } }),
   },
   getTenant: { access: 'admin', call: async (make) => id(await make.tenant()) },
-  renameTenant: {
+  changeTenant: {
     access: 'admin',
     isAudited: true,
     call: async (make) => ({ ...id(await make.tenant()), body: { Name: 'New' } }),

@@ -7,7 +7,7 @@ import type { RouteDeps } from './route-deps.ts';
 import { originOf } from './audit.ts';
 import { objectBody } from './body.ts';
 import { docs } from './docs/operations.ts';
-import { NewFilter, NewKey, NewTenant, TenantName } from './docs/schemas.ts';
+import { NewFilter, NewKey, NewTenant, TenantChange } from './docs/schemas.ts';
 import { filterJson } from './filters.ts';
 import { sendEmpty, sendJson } from './reply.ts';
 
@@ -47,12 +47,9 @@ function tenantRoutes(app: FastifyInstance, { library: { tenants } }: RouteDeps)
     sendJson(reply, 200, tenants.list().map(tenantJson)),
   );
   app.post('/admin/tenants', { config, schema: docs.createTenant }, async (request, reply) => {
-    const { Id, Name } = objectBody(request, NewTenant);
-    return sendJson(
-      reply,
-      201,
-      tenantJson(await tenants.create(Id, Name ?? Id, originOf(request))),
-    );
+    const { Id, Name, MaxPending = null } = objectBody(request, NewTenant);
+    const settings = { name: Name ?? Id, maxPending: MaxPending };
+    return sendJson(reply, 201, tenantJson(await tenants.create(Id, settings, originOf(request))));
   });
   app.get(
     '/admin/tenants/:id',
@@ -62,15 +59,16 @@ function tenantRoutes(app: FastifyInstance, { library: { tenants } }: RouteDeps)
   );
   app.put(
     '/admin/tenants/:id',
-    { config, schema: docs.renameTenant },
+    { config, schema: docs.changeTenant },
     async (request: TenantRequest, reply) => {
-      const { Name } = objectBody(request, TenantName);
-      const renamed = await tenants.rename(request.params.id, Name, originOf(request));
-      return sendJson(
-        reply,
-        200,
-        tenantJson(known(renamed ? tenants.get(request.params.id) : undefined, request.params.id)),
-      );
+      const { id } = request.params;
+      const { Name, MaxPending } = objectBody(request, TenantChange);
+      const settings = {
+        ...(Name === undefined ? {} : { name: Name }),
+        ...(MaxPending === undefined ? {} : { maxPending: MaxPending }),
+      };
+      const changed = await tenants.change(id, settings, originOf(request));
+      return sendJson(reply, 200, tenantJson(known(changed, id)));
     },
   );
   app.delete(
@@ -178,8 +176,9 @@ function filterOf(name: string, body: FilterBody): Filter {
   return { name, description: Description, schema: Schema, example: Example, subjects };
 }
 
-function tenantJson({ id, name, createdAt }: Tenant): object {
-  return { Id: id, Name: name, CreatedAt: new Date(createdAt).toISOString() };
+function tenantJson({ id, name, createdAt, maxPending }: Tenant): object {
+  const CreatedAt = new Date(createdAt).toISOString();
+  return { Id: id, Name: name, CreatedAt, MaxPending: maxPending };
 }
 
 function keyJson({ id, level, name, createdAt, expiresAt }: ApiKey): object {

@@ -66,20 +66,20 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const { store } = ground;
   const configuration = new Configuration(store, (change) => learn(change));
   await configuration.open();
-  const metrics = createMetrics({ inFlight: () => engine.inFlight, counts: () => store.counts() });
+  const metrics = createMetrics({
+    inFlight: () => engine.inFlight,
+    waiting: () => engine.waiting.total(),
+  });
   const telemetry = createTelemetry(ground.log, metrics);
   const egress = openEgress(ground.config, ground.api, telemetry);
   const filters = await createFilters({ store, clock: systemClock });
   const onGone = (gone: Registration): Promise<void> => switchOff(gone);
-  const engine = createEngine(ground, { egress, telemetry, filters, configuration, onGone });
+  const maxPending = (tenant: string): number =>
+    tenants.get(tenant)?.maxPending ?? ground.config.maxPending;
+  const common = { egress, telemetry, filters };
+  const engine = createEngine(ground, { ...common, configuration, onGone, maxPending });
   const hasTenant = (id: string): boolean => tenants.get(id) !== undefined;
-  const registrations = await openRegistrations(ground, {
-    egress,
-    telemetry,
-    engine,
-    filters,
-    hasTenant,
-  });
+  const registrations = await openRegistrations(ground, { ...common, engine, hasTenant });
   const switchOff = (gone: Registration): Promise<void> =>
     registrations
       .switchOff(gone.tenant, gone.id, 'endpoint answered 410 Gone')
@@ -133,11 +133,12 @@ type EngineParts = Pick<Parts, 'egress' | 'telemetry'> & {
   readonly filters: Pick<Filters, 'get'>;
   readonly configuration: Configuration;
   readonly onGone: (registration: Registration) => Promise<void>;
+  readonly maxPending: (tenant: string) => number;
 };
 
 function createEngine(
   { config, store }: Ground,
-  { egress, telemetry, filters, configuration, onGone }: EngineParts,
+  { egress, telemetry, filters, configuration, onGone, maxPending }: EngineParts,
 ): Engine {
   return new Engine({
     store,
@@ -148,6 +149,7 @@ function createEngine(
     signingClock: systemClock,
     random: Math.random,
     schedule: config.schedule,
+    maxPending,
     maxInFlight: config.maxInFlight,
     laneConcurrency: config.concurrency,
     windowBytes: WINDOW_BYTES,

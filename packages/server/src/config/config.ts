@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import { parseDuration } from '../core/duration.ts';
+import { MAX_QUOTA } from '../core/tenant.ts';
 import { OPTIONS, type OptionName, variableOf } from './options.ts';
 
 /** What an operator set, judged and typed. */
@@ -34,6 +35,7 @@ export type Config = {
   readonly connectTimeoutMs: number;
   readonly concurrency: number;
   readonly maxInFlight: number;
+  readonly maxPending: number;
   readonly retentionMs: number;
   readonly auditRetentionMs: number;
   readonly showSecrets: boolean;
@@ -79,6 +81,7 @@ export function readConfig(
     connectTimeoutMs: read.duration('connectTimeout', { min: 100, max: 60_000 }),
     concurrency: read.number('concurrency', { min: 1, max: 256 }),
     maxInFlight: read.number('maxInFlight', { min: 1, max: 10_000 }),
+    maxPending: read.number('maxPending', { min: 1, max: MAX_QUOTA }),
     retentionMs: read.duration('retention', { min: 60_000, max: 3_650 * 86_400_000 }),
     auditRetentionMs: read.duration('auditRetention', {
       min: 86_400_000,

@@ -37,6 +37,7 @@ export type OptionName =
   | 'connectTimeout'
   | 'concurrency'
   | 'maxInFlight'
+  | 'maxPending'
   | 'retention'
   | 'auditRetention'
   | 'showSecrets'
@@ -216,6 +217,13 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     placeholder: '<number>',
     help: 'Requests in flight over all registrations.',
     default: '512',
+  },
+  maxPending: {
+    flag: 'max-pending',
+    kind: 'number',
+    placeholder: '<number>',
+    help: 'Deliveries of one tenant that may wait, pending or held; publishing answers 429 from there on, for this tenant alone. A tenant may have a number of its own (`MaxPending`).',
+    default: '1000000',
   },
   retention: {
     flag: 'retention',

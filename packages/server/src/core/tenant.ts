@@ -1,5 +1,16 @@
 /** The institution whose events these are. */
-export type Tenant = { readonly id: string; readonly name: string; readonly createdAt: number };
+export type Tenant = {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: number;
+  /** How many of its deliveries may wait before publishers are told to; null for the installation's default. */
+  readonly maxPending: number | null;
+};
+
+/** What an operator may set of a tenant. */
+export type TenantSettings = Pick<Tenant, 'name' | 'maxPending'>;
+
+export const MAX_QUOTA = 1_000_000_000;
 
 /** Made at first start, so that a newcomer's first call works. */
 export const DEFAULT_TENANT = 'default';

@@ -1,18 +1,11 @@
+import type { Delivery } from '../core/delivery.ts';
 import { AppError } from '../core/errors.ts';
-import { type Delivery, NOTIFICATION_SEPARATOR } from '../core/delivery.ts';
 import { newId } from '../core/id.ts';
-import type { Match, MatchIndex } from '../core/match.ts';
-import { orderKeys } from '../core/ordering.ts';
-import { isActive, type Registration } from '../core/registration.ts';
-import type { Acceptance, NewDelivery, NewEvent, Publication, Store } from '../store/port.ts';
+import type { Registration } from '../core/registration.ts';
+import type { Acceptance, Earlier, NewEvent, Publication, Store } from '../store/port.ts';
 import { Batcher } from './batcher.ts';
-
-/** One event, not yet matched. Of many tenants it is kept for those that have a registration for it. */
-export type EventToAccept = {
-  readonly tenants: readonly string[];
-  readonly notifications: readonly { readonly text: string; readonly action: string }[];
-  readonly occurredAt: number | null;
-};
+import { type EventToAccept, type Matched, Matching, type MatchingOptions } from './matching.ts';
+import type { OverQuota, Waiting } from './waiting.ts';
 
 /** What is accepted whole or not at all. */
 export type AcceptRequest = {
@@ -26,15 +19,14 @@ export type AcceptRequest = {
 
 export type AcceptAnswer =
   | { readonly kind: 'accepted'; readonly receipts: readonly string[] }
-  | { readonly kind: 'conflict' };
+  | { readonly kind: 'conflict' }
+  /** Nothing of it was written. */
+  | ({ readonly kind: 'over quota' } & OverQuota);
 
-export type AcceptorOptions = {
-  readonly store: Pick<Store, 'accept'>;
-  readonly index: Pick<MatchIndex, 'match'>;
+export type AcceptorOptions = MatchingOptions & {
+  readonly store: Pick<Store, 'accept' | 'earlier'>;
+  readonly waiting: Pick<Waiting, 'moved' | 'overQuota'>;
   readonly now: () => number;
-  readonly subjectsOf: SubjectsOf;
-  /** Reserves a place in the registration's lane; false when the delivery must wait in the store. */
-  readonly reserve: (registration: Registration, delivery: Delivery) => boolean;
   /** Takes each delivery after its commit: `leased` ones were reserved, others wait in the store. */
   readonly onCommitted: (registration: Registration, delivery: Delivery, leased: boolean) => void;
   /** Called when a delivery to a registration that was not active was committed, to be held. */
@@ -45,20 +37,13 @@ export type AcceptorOptions = {
   readonly onDropped: (registration: Registration, delivery: Delivery) => void;
 };
 
-/** The subjects of a notification by the catalogue, each as one text. */
-export type SubjectsOf = (action: string, text: string) => readonly string[];
-
-/** Calls that may wait for the disk before publishers are told to come back. */
+/** Calls, and characters in them, that may wait for the disk before publishers are told to come back. */
 const MAX_WAITING_CALLS = 20_000;
+const MAX_WAITING_LENGTH = 64 * 1024 * 1024;
 const MAX_CALLS_PER_COMMIT = 1000;
 
-type Matched = {
-  readonly registration: Registration;
-  readonly delivery: Delivery;
-  readonly leased: boolean;
-  readonly held: boolean;
-};
 type Prepared = {
+  readonly kind: 'prepared';
   readonly publication: Publication;
   readonly matched: readonly Matched[];
   readonly receipts: readonly string[];
@@ -73,27 +58,50 @@ type Prepared = {
 export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #batcher: Batcher<AcceptRequest, AcceptAnswer>;
+  readonly #matching: Matching;
   #commit: Promise<void> = Promise.resolve();
+  #waitingLength = 0;
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
+    this.#matching = new Matching(options);
     this.#batcher = new Batcher({
       write: (requests) => this.#write(requests),
       maxItems: MAX_CALLS_PER_COMMIT,
     });
   }
 
+  /** Calls that wait for the disk. */
+  get waitingCalls(): number {
+    return this.#batcher.waiting;
+  }
+
   /** Resolves once durable. Rejects with `unavailable` when too much waits for the disk already. */
-  accept(request: AcceptRequest): Promise<AcceptAnswer> {
-    if (this.#batcher.waiting >= MAX_WAITING_CALLS) {
-      const detail = { retryAfterSeconds: 1 };
-      throw new AppError(
-        'unavailable',
-        'Too many events wait for the disk. Try again in a second.',
-        detail,
-      );
+  async accept(request: AcceptRequest): Promise<AcceptAnswer> {
+    const length = lengthOf(request);
+    this.#refuseWhenFull(length);
+    this.#waitingLength += length;
+    try {
+      const answer = await this.#batcher.add(request);
+      return answer.kind === 'over quota' ? await this.#earlier(request, answer) : answer;
+    } finally {
+      this.#waitingLength -= length;
     }
-    return this.#batcher.add(request);
+  }
+
+  #refuseWhenFull(length: number): void {
+    const isLong = this.#waitingLength > 0 && this.#waitingLength + length > MAX_WAITING_LENGTH;
+    if (!isLong && this.#batcher.waiting < MAX_WAITING_CALLS) return;
+    throw new AppError('unavailable', 'Too many events wait for the disk. Try again in a second.', {
+      retryAfterSeconds: 1,
+    });
+  }
+
+  /** A call that was accepted before is answered as then, also when nothing new is taken. */
+  async #earlier({ idempotency }: AcceptRequest, refusal: AcceptAnswer): Promise<AcceptAnswer> {
+    if (idempotency === null) return refusal;
+    const earlier = await this.#options.store.earlier(idempotency);
+    return earlier === undefined ? refusal : answerOf(earlier);
   }
 
   idle(): Promise<void> {
@@ -113,19 +121,41 @@ export class Acceptor {
 
   /** Matches again as long as another node changed registrations meanwhile. */
   async #tryToWrite(requests: readonly AcceptRequest[]): Promise<readonly AcceptAnswer[]> {
-    const prepared = requests.map((request) => this.#prepare(request));
-    let acceptances: readonly Acceptance[];
+    const judged = requests.map((request) => this.#overQuota(request) ?? this.#prepare(request));
+    const prepared = judged.filter((each) => each.kind === 'prepared');
+    const acceptances = await this.#commitAll(prepared);
+    if (acceptances[0]?.kind === 'stale') {
+      for (const p of prepared) this.#undo(p);
+      await this.#options.refresh();
+      return this.#tryToWrite(requests);
+    }
+    const next = acceptances.values();
+    return judged.map((each) =>
+      each.kind === 'prepared' ? this.#finish(each, next.next().value) : each,
+    );
+  }
+
+  async #commitAll(prepared: readonly Prepared[]): Promise<readonly Acceptance[]> {
+    if (prepared.length === 0) return [];
     try {
-      acceptances = await this.#options.store.accept(prepared.map((p) => p.publication));
+      return await this.#options.store.accept(prepared.map((p) => p.publication));
     } catch (error) {
-      for (const p of prepared) this.#drop(p);
+      for (const p of prepared) this.#undo(p);
       throw error;
     }
-    if (acceptances[0]?.kind !== 'stale')
-      return prepared.map((p, index) => this.#finish(p, acceptances[index]));
-    for (const p of prepared) this.#drop(p);
-    await this.#options.refresh();
-    return this.#tryToWrite(requests);
+  }
+
+  /** The last call that is taken may go over the quota: a large one must not be refused for ever. */
+  #overQuota({ events }: AcceptRequest): (AcceptAnswer & { kind: 'over quota' }) | undefined {
+    let judged: string | undefined;
+    for (const { tenants, isExempt } of events) {
+      const [tenant] = tenants;
+      if (isExempt || tenant === undefined || tenant === judged) continue;
+      const over = this.#options.waiting.overQuota(tenant);
+      if (over !== undefined) return { kind: 'over quota', ...over };
+      judged = tenant;
+    }
+    return undefined;
   }
 
   #prepare(request: AcceptRequest): Prepared {
@@ -137,72 +167,14 @@ export class Acceptor {
       const id = newId(now);
       const before = matched.length;
       for (const tenant of event.tenants) {
-        const made = this.#match({ event, id, tenant, now }, matched);
+        const made = this.#matching.match({ event, id, tenant, now }, matched);
         if (event.tenants.length === 1 || made.deliveries.length > 0) events.push(made);
       }
       receipts.push(`{"Id":"${id}","Deliveries":${matched.length - before}}`);
     }
     const publication = { events, idempotency: withAnswer(request, receipts, now) };
-    return { publication, matched, receipts };
-  }
-
-  #match(
-    place: { event: EventToAccept; id: string; tenant: string; now: number },
-    matched: Matched[],
-  ): NewEvent {
-    const { event, id, tenant, now } = place;
-    const texts = event.notifications.map((notification) => notification.text);
-    const actions = event.notifications.map((notification) => notification.action);
-    const payload = texts.length === 1 ? (texts[0] ?? '') : texts.join(NOTIFICATION_SEPARATOR);
-    const deliveries: NewDelivery[] = [];
-    const subjects = this.#subjectsOf(event);
-    for (const { registration, picks } of this.#options.index.match(tenant, actions, texts)) {
-      const notifications = picks === null ? texts : picks.map((pick) => texts[pick] ?? '');
-      const keys = orderKeys(registration.ordering, () => subjects(picks));
-      const delivery = {
-        id: newId(now),
-        tenant,
-        eventId: id,
-        registrationId: registration.id,
-        notifications,
-        attempts: 0,
-        step: 0,
-        ordered: keys !== null,
-      };
-      const held = !isActive(registration);
-      const leased = !held && keys === null && this.#options.reserve(registration, delivery);
-      const state = held ? ('held' as const) : ('pending' as const);
-      deliveries.push({
-        id: delivery.id,
-        registrationId: registration.id,
-        state,
-        leased,
-        picks,
-        orderKeys: keys,
-      });
-      matched.push({ registration, delivery, leased, held });
-    }
-    return {
-      id,
-      tenant,
-      acceptedAt: now,
-      occurredAt: event.occurredAt,
-      payload,
-      actions,
-      deliveries,
-    };
-  }
-
-  /** Looks each notification over once at most, and only when a registration orders by subject. */
-  #subjectsOf({ notifications }: EventToAccept): (picks: Match['picks']) => Iterable<string> {
-    const known: (readonly string[])[] = [];
-    const one = (index: number): readonly string[] => {
-      const notification = notifications[index];
-      if (notification === undefined) return [];
-      known[index] ??= this.#options.subjectsOf(notification.action, notification.text);
-      return known[index];
-    };
-    return (picks) => (picks ?? [...notifications.keys()]).flatMap(one);
+    for (const { delivery, held } of matched) this.#count(delivery, held, 1);
+    return { kind: 'prepared', publication, matched, receipts };
   }
 
   #finish(prepared: Prepared, acceptance: Acceptance | undefined): AcceptAnswer {
@@ -215,17 +187,36 @@ export class Acceptor {
       }
       return { kind: 'accepted', receipts: prepared.receipts };
     }
+    this.#undo(prepared);
+    return acceptance?.kind === 'repeated' ? answerOf(acceptance) : { kind: 'conflict' };
+  }
+
+  /** Nothing of it was written. */
+  #undo(prepared: Prepared): void {
     this.#drop(prepared);
-    if (acceptance?.kind === 'repeated') {
-      return { kind: 'accepted', receipts: acceptance.answer.split('\n') };
-    }
-    return { kind: 'conflict' };
+    for (const { delivery, held } of prepared.matched) this.#count(delivery, held, -1);
   }
 
   #drop(prepared: Prepared): void {
     for (const m of prepared.matched)
       if (m.leased) this.#options.onDropped(m.registration, m.delivery);
   }
+
+  #count({ tenant }: Delivery, isHeld: boolean, by: number): void {
+    this.#options.waiting.moved(tenant, null, isHeld ? 'held' : 'pending', by);
+  }
+}
+
+function answerOf(earlier: Earlier): AcceptAnswer {
+  if (earlier.kind === 'conflict') return earlier;
+  return { kind: 'accepted', receipts: earlier.answer.split('\n') };
+}
+
+function lengthOf({ events }: AcceptRequest): number {
+  let length = 0;
+  for (const { notifications } of events)
+    for (const { text } of notifications) length += text.length;
+  return length;
 }
 
 function withAnswer(

@@ -17,6 +17,7 @@ import { abandon, finish, type Hands } from './letting-go.ts';
 import { Mover } from './mover.ts';
 import type { EngineOptions, RegistrationChange } from './options.ts';
 import { Roster } from './roster.ts';
+import { Waiting } from './waiting.ts';
 import { Window } from './window.ts';
 import { Settler } from './settler.ts';
 import { Shards } from './shards.ts';
@@ -26,6 +27,8 @@ const IDLE_LANES_SWEPT_EVERY_MS = 60_000;
 
 /** Moves work between store and egress: accepts, sends, settles, claims. */
 export class Engine {
+  /** How much waits. */
+  readonly waiting: Waiting;
   readonly #options: EngineOptions;
   readonly #roster: Roster;
   readonly #window: Window;
@@ -46,7 +49,8 @@ export class Engine {
     this.#window = new Window(options.windowBytes);
     const { store, clock } = options;
     const now = clock.now;
-    this.#settler = new Settler(store);
+    this.waiting = new Waiting({ store, now, maxPending: options.maxPending });
+    this.#settler = new Settler(store, this.waiting);
     this.#dispatcher = new Dispatcher({
       maxInFlight: options.maxInFlight,
       now,
@@ -63,14 +67,17 @@ export class Engine {
       onClaimed: (lane, deliveries) => this.#onClaimed(lane, deliveries),
       onWake: (lane) => this.#attend(lane),
     });
-    this.#mover = new Mover({ store, now, onResumed: (ref) => this.wake(ref) });
+    const { waiting } = this;
+    this.#mover = new Mover({ store, now, waiting, onResumed: (ref) => this.wake(ref) });
     this.#shards = this.#newShards();
     this.#aftermath = this.#newAftermath();
     this.#acceptor = new Acceptor({
       store: {
         accept: (batch) =>
           this.#withSettlements(store.accept(batch, options.configuration.version())),
+        earlier: (key) => store.earlier(key),
       },
+      waiting,
       refresh: options.configuration.refresh,
       index: this.#roster.index,
       now,
@@ -91,6 +98,7 @@ export class Engine {
   /** Becomes a node, and takes over what waits in its shards: nothing that was pending is forgotten. */
   async start(registrations: readonly Registration[]): Promise<void> {
     for (const registration of registrations) this.#know(registration);
+    await this.waiting.start();
     await this.#shards.join();
     this.#sweep = setInterval(() => this.#roster.sweepIdleLanes(), IDLE_LANES_SWEPT_EVERY_MS);
     this.#sweep.unref();
@@ -145,6 +153,7 @@ export class Engine {
     await Promise.all([this.#claimer.stop(), this.#dispatcher.stop(), this.#mover.stop()]);
     await this.#acceptor.idle();
     await this.#settler.stop();
+    await this.waiting.stop();
     await this.#shards.leave();
   }
 

@@ -1,5 +1,6 @@
 import { isActive, type Registration, type RegistrationRef } from '../core/registration.ts';
 import type { Move, Store } from '../store/port.ts';
+import type { Waiting } from './waiting.ts';
 
 /** Rows moved in one transaction: small enough that commits of deliveries hardly wait. */
 const MOVE_STEP = 500;
@@ -8,6 +9,7 @@ const RETRY_AFTER_FAILURE_MS = 1000;
 export type MoverOptions = {
   readonly store: Pick<Store, 'move' | 'unorder'>;
   readonly now: () => number;
+  readonly waiting: Pick<Waiting, 'moved'>;
   /** Called when deliveries of a registration became pending or claimable again. */
   readonly onResumed: (ref: RegistrationRef) => void;
 };
@@ -75,7 +77,12 @@ export class Mover {
     const place = { tenant: owner.tenant, registrationId: owner.id };
     const now = this.#options.now();
     const move = { ...place, ...course, now, limit: MOVE_STEP };
-    return this.#persist(() => this.#options.store.move(move), MOVE_STEP);
+    const step = async (): Promise<number> => {
+      const moved = await this.#options.store.move(move);
+      this.#options.waiting.moved(owner.tenant, course.from, course.to, moved);
+      return moved;
+    };
+    return this.#persist(step, MOVE_STEP);
   }
 
   /** Where the store fails it waits, and answers as if there were more to do. */

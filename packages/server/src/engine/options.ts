@@ -4,7 +4,7 @@ import type { Delivery } from '../core/delivery.ts';
 import type { Registration } from '../core/registration.ts';
 import type { Schedule } from '../core/schedule.ts';
 import type { Egress } from '../egress/port.ts';
-import type { SubjectsOf } from './acceptor.ts';
+import type { SubjectsOf } from './matching.ts';
 import type { NodeInfo, Store } from '../store/port.ts';
 
 export type EngineOptions = {
@@ -23,6 +23,8 @@ export type EngineOptions = {
   /** From 0 up to 1, for jitter. */
   readonly random: () => number;
   readonly schedule: Schedule;
+  /** How many deliveries of this tenant may wait before nothing more of it is accepted. */
+  readonly maxPending: (tenant: string) => number;
   /** Requests in flight over all lanes. */
   readonly maxInFlight: number;
   /** Requests in flight to one registration. */

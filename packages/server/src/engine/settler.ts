@@ -1,5 +1,6 @@
 import type { Settlement, Store } from '../store/port.ts';
 import { Batcher } from './batcher.ts';
+import type { Waiting } from './waiting.ts';
 
 /** Attempts that may wait for the disk before nothing new is sent: what a crash could repeat. */
 const MAX_UNSETTLED = 4000;
@@ -14,12 +15,14 @@ const HOLD = { items: 256, ms: 10 };
 /** Writes down what came of attempts, many in one commit. */
 export class Settler {
   readonly #batcher: Batcher<Settlement, boolean>;
+  readonly #waiting: Pick<Waiting, 'moved'>;
   #unsettled = 0;
   #stopping = false;
   /** Grows when all that is not written yet is given up. */
   #generation = 0;
 
-  constructor(store: Pick<Store, 'settle'>) {
+  constructor(store: Pick<Store, 'settle'>, waiting: Pick<Waiting, 'moved'>) {
+    this.#waiting = waiting;
     this.#batcher = new Batcher({
       write: (settlements) => store.settle(settlements),
       maxItems: MAX_SETTLEMENTS_PER_COMMIT,
@@ -62,7 +65,8 @@ export class Settler {
 
   async #tryOnce(settlement: Settlement): Promise<boolean> {
     try {
-      await this.#batcher.add(settlement);
+      const { tenant, next } = settlement;
+      if (await this.#batcher.add(settlement)) this.#waiting.moved(tenant, 'pending', next.state);
       return true;
     } catch {
       return this.#stopping;

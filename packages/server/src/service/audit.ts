@@ -75,8 +75,8 @@ export function filterNote({ name, description, schema, example, subjects }: Fil
   };
 }
 
-export function tenantNote({ id, name }: Tenant): object {
-  return { Id: id, Name: name };
+export function tenantNote({ id, name, maxPending }: Tenant): object {
+  return { Id: id, Name: name, MaxPending: maxPending };
 }
 
 /** Never with the key or its hash. */

@@ -4,6 +4,7 @@ import { AppError } from '../core/errors.ts';
 import type { Id } from '../core/id.ts';
 import type { RegistrationRef } from '../core/registration.ts';
 import type { DeliveryRow, Store } from '../store/port.ts';
+import type { Waiting } from '../engine/waiting.ts';
 import { type Indexer, indexFor } from './indexer.ts';
 import { readPage } from './page.ts';
 import { historiesOf } from './histories.ts';
@@ -18,6 +19,7 @@ export type DeliveriesDeps = {
     readonly wake: (ref: RegistrationRef) => void;
     readonly drop: (ref: RegistrationRef, deliveryId: Id) => void;
     readonly isSending: (id: Id) => boolean;
+    readonly waiting: Pick<Waiting, 'moved'>;
   };
 };
 
@@ -45,7 +47,8 @@ export function createDeliveries(deps: DeliveriesDeps): Deliveries {
       refuseWhileSending(deps, id);
       engine.drop(ownerOf(found.row), id);
       const now = clock.now();
-      await store.retry(tenant, id, now, noteOf(now, by, found.row, 'pending'));
+      if (await store.retry(tenant, id, now, noteOf(now, by, found.row, 'pending')))
+        engine.waiting.moved(tenant, found.row.state, 'pending');
       engine.wake(ownerOf(found.row));
       return true;
     },
@@ -58,6 +61,7 @@ export function createDeliveries(deps: DeliveriesDeps): Deliveries {
       const note = noteOf(now, by, found.row, 'cancelled');
       if (!(await store.cancel(tenant, id, now, note)))
         throw new AppError('conflict', `The delivery ${id} has ended: it is ${found.row.state}.`);
+      engine.waiting.moved(tenant, found.row.state, 'cancelled');
       // Others may have waited for it.
       engine.wake(ownerOf(found.row));
       return true;

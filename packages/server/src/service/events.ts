@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { AppError } from '../core/errors.ts';
 import type { Caller } from '../core/key.ts';
 import { whyMissed } from '../core/missed.ts';
-import type { AcceptAnswer, AcceptRequest, EventToAccept } from '../engine/acceptor.ts';
+import type { AcceptAnswer, AcceptRequest } from '../engine/acceptor.ts';
+import type { EventToAccept } from '../engine/matching.ts';
+import type { OverQuota } from '../engine/waiting.ts';
 import type { EventRow, Store } from '../store/port.ts';
 import { type Indexer, indexFor } from './indexer.ts';
 import { readLargePage } from './page.ts';
@@ -107,15 +109,28 @@ async function acceptOne(
 
 function receiptsOf(answer: AcceptAnswer, key: string): readonly string[] {
   if (answer.kind === 'accepted') return answer.receipts;
+  if (answer.kind === 'over quota') throw overQuota(answer);
   throw new AppError(
     'conflict',
     `The idempotency key '${key}' was used before with other content. Use a new key for a new event; other events of this call stand.`,
   );
 }
 
+/** Seconds after which it may be otherwise: endpoints that answer take much in that time. */
+const RETRY_OVER_QUOTA_AFTER = 10;
+
+function overQuota({ tenant, waiting, quota }: OverQuota): AppError {
+  return new AppError(
+    'too_many_requests',
+    `The tenant '${tenant}' has ${waiting} deliveries waiting, pending or held, and may have ${quota}. Nothing more is accepted before some have arrived, ended or been cancelled.`,
+    { retryAfterSeconds: RETRY_OVER_QUOTA_AFTER },
+  );
+}
+
 function toAccept(deps: EventsDeps, caller: Caller, draft: EventDraft): EventToAccept {
   const tenants = tenantsOf(deps, caller, draft.tenant);
-  return { tenants, notifications: draft.notifications, occurredAt: draft.occurredAt };
+  const { notifications, occurredAt } = draft;
+  return { tenants, notifications, occurredAt, isExempt: draft.tenant === ALL_TENANTS };
 }
 
 function tenantsOf(deps: EventsDeps, caller: Caller, asked: string | null): readonly string[] {

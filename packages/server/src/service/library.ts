@@ -9,7 +9,7 @@ import type { Ordering } from '../core/ordering.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { EventDraft } from '../core/publication.ts';
 import type { Registration } from '../core/registration.ts';
-import type { Tenant } from '../core/tenant.ts';
+import type { Tenant, TenantSettings } from '../core/tenant.ts';
 import type { Count, DeliveryRow, EventRow, LogQuery, NodeRow } from '../store/port.ts';
 import type { Trials } from './trials.ts';
 
@@ -162,8 +162,9 @@ export interface Deliveries {
 export interface Tenants {
   list(): readonly Tenant[];
   get(id: string): Tenant | undefined;
-  create(id: string, name: string, by?: Origin): Promise<Tenant>;
-  rename(id: string, name: string, by?: Origin): Promise<boolean>;
+  create(id: string, settings: TenantSettings, by?: Origin): Promise<Tenant>;
+  /** What is left out stays as it is. Undefined when there is none. */
+  change(id: string, settings: Partial<TenantSettings>, by?: Origin): Promise<Tenant | undefined>;
   remove(id: string, by?: Origin): Promise<boolean>;
 }
 

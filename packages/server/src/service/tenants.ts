@@ -7,7 +7,7 @@ import { tenantNote } from './audit.ts';
 import type { Tenants } from './library.ts';
 
 export type TenantsDeps = {
-  readonly store: Pick<Store, 'tenants' | 'insertTenant' | 'renameTenant' | 'deleteTenant'>;
+  readonly store: Pick<Store, 'tenants' | 'insertTenant' | 'updateTenant' | 'deleteTenant'>;
   readonly clock: Clock;
   /** Called before a tenant's rows are removed: nothing may be accepted or sent for it any more. */
   readonly onRemove: (tenant: string, by: Origin) => Promise<void>;
@@ -28,14 +28,14 @@ export async function createTenants(deps: TenantsDeps): Promise<TenantsService> 
     const change = { tenant: target, what, target, before: was ?? null, after: is ?? null };
     return auditEntry(clock.now(), by, change);
   };
-  const create = async (id: string, name: string, by: Origin = SERVICE): Promise<Tenant> => {
+  const create: Tenants['create'] = async (id, { name, maxPending }, by = SERVICE) => {
     if (!isTenantId(id)) {
       throw new AppError(
         'bad_request',
         `A tenant's Id is 1 to 64 of a-z 0-9 . _ -, not '${id.slice(0, 80)}'.`,
       );
     }
-    const tenant = { id, name, createdAt: clock.now() };
+    const tenant = { id, name, createdAt: clock.now(), maxPending };
     const note = noteOf(by, 'tenant created', undefined, tenant);
     if (!(await store.insertTenant(tenant, note)))
       throw new AppError('conflict', `There is a tenant '${id}' already.`);
@@ -43,24 +43,26 @@ export async function createTenants(deps: TenantsDeps): Promise<TenantsService> 
     return tenant;
   };
   if (known.size === 0) {
-    await create(DEFAULT_TENANT, 'Default').catch(async (error: unknown) => {
-      // Another node that starts for the first time too was sooner.
-      for (const tenant of await store.tenants()) known.set(tenant.id, tenant);
-      if (known.size === 0) throw error;
-    });
+    await create(DEFAULT_TENANT, { name: 'Default', maxPending: null }).catch(
+      async (error: unknown) => {
+        // Another node that starts for the first time too was sooner.
+        for (const tenant of await store.tenants()) known.set(tenant.id, tenant);
+        if (known.size === 0) throw error;
+      },
+    );
   }
   return {
     list: () => [...known.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
     get: (id) => known.get(id),
     create,
-    rename: async (id, name, by = SERVICE) => {
+    change: async (id, settings, by = SERVICE) => {
       const tenant = known.get(id);
-      if (tenant === undefined) return false;
-      const renamed = { ...tenant, name };
-      const note = noteOf(by, 'tenant renamed', tenant, renamed);
-      if (!(await store.renameTenant(id, name, note))) return false;
-      known.set(id, renamed);
-      return true;
+      if (tenant === undefined) return undefined;
+      const changed = { ...tenant, ...settings };
+      const note = noteOf(by, 'tenant changed', tenant, changed);
+      if (!(await store.updateTenant(changed, note))) return undefined;
+      known.set(id, changed);
+      return changed;
     },
     remove: async (id, by = SERVICE) => {
       const tenant = known.get(id);

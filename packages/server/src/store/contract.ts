@@ -18,6 +18,7 @@ import {
   type Store,
 } from './port.ts';
 import { searchContract } from './testing/search-contract.ts';
+import { waitingContract } from './testing/waiting-contract.ts';
 
 const DAY_MS = 86_400_000;
 const NOW = Date.UTC(2026, 8, 1);
@@ -34,6 +35,7 @@ export function storeContract(
 ): void {
   searchContract(open);
   orderContract(open);
+  waitingContract(open);
   let store: Store;
   let done: () => Promise<void>;
   let tenantNumber = 0;
@@ -476,9 +478,14 @@ export function storeContract(
 
   test('tenants and keys come and go, and a tenant takes everything with it', async () => {
     const id = freshTenant();
-    assert.equal(await store.insertTenant({ id, name: 'One', createdAt: NOW }), true);
-    assert.equal(await store.insertTenant({ id, name: 'Two', createdAt: NOW }), false);
-    assert.equal(await store.renameTenant(id, 'New'), true);
+    const tenant = { id, name: 'One', createdAt: NOW, maxPending: null };
+    const changed = { ...tenant, name: 'New', maxPending: 5 };
+    const stored = async () => (await store.tenants()).filter((each) => each.id === id);
+    assert.equal(await store.insertTenant(tenant), true);
+    assert.equal(await store.insertTenant({ ...tenant, name: 'Two' }), false);
+    assert.deepEqual(await stored(), [tenant]);
+    assert.equal(await store.updateTenant(changed), true);
+    assert.deepEqual(await stored(), [changed]);
     const key = {
       id: newId(NOW),
       tenant: id,
@@ -503,13 +510,13 @@ export function storeContract(
     );
     assert.equal(await store.event(id, made.id), undefined);
     assert.deepEqual(await store.deliveries({ tenant: id, limit: 10 }), []);
-    assert.equal(await store.renameTenant(id, 'x'), false);
+    assert.equal(await store.updateTenant(changed), false);
   });
 
   test('a tenant with many deliveries goes whole, and no other one with it', async () => {
     const [gone, stays] = [freshTenant(), freshTenant()];
     for (const id of [gone, stays]) {
-      await store.insertTenant({ id, name: id, createdAt: NOW });
+      await store.insertTenant({ id, name: id, createdAt: NOW, maxPending: null });
       const idempotency = { tenant: id, key: 'k', hash: 'h', answer: 'a', at: NOW };
       const events = Array.from({ length: 1200 }, () => event(id, [delivery('r1')]));
       await store.accept([{ events, idempotency }]);
@@ -526,7 +533,7 @@ export function storeContract(
 
   test('what is settled after its tenant was removed leaves nothing behind', async () => {
     const tenant = freshTenant();
-    await store.insertTenant({ id: tenant, name: 't', createdAt: NOW });
+    await store.insertTenant({ id: tenant, name: 't', createdAt: NOW, maxPending: null });
     const made = event(tenant, [delivery('r1', { leased: true })]);
     await accept(made);
     await store.deleteTenant(tenant);
@@ -607,8 +614,9 @@ export function storeContract(
       notes.push(next);
       return next;
     };
-    await store.insertTenant({ id: tenant, name: 'n', createdAt: NOW }, note('insertTenant'));
-    await store.renameTenant(tenant, 'm', note('renameTenant'));
+    const institution = { id: tenant, name: 'n', createdAt: NOW, maxPending: null };
+    await store.insertTenant(institution, note('insertTenant'));
+    await store.updateTenant({ ...institution, name: 'm' }, note('updateTenant'));
     await store.insertRegistration(made, note('insertRegistration'));
     await store.updateRegistration(made, note('updateRegistration'));
     await store.deleteRegistration(tenant, id, note('deleteRegistration'));
@@ -620,12 +628,10 @@ export function storeContract(
     await store.retry(tenant, waiting.id, NOW, note('retry'));
     await store.deleteTenant(tenant, note('deleteTenant'));
     const none = entry(tenant, 'none');
-    assert.equal(await store.insertTenant({ id: 'default', name: 'n', createdAt: NOW }), true);
-    assert.equal(
-      await store.insertTenant({ id: 'default', name: 'n', createdAt: NOW }, none),
-      false,
-    );
-    assert.equal(await store.renameTenant(tenant, 'm', none), false);
+    const other = { ...institution, id: 'default' };
+    assert.equal(await store.insertTenant(other), true);
+    assert.equal(await store.insertTenant(other, none), false);
+    assert.equal(await store.updateTenant(institution, none), false);
     assert.equal(await store.updateRegistration(made, none), false);
     assert.equal(await store.deleteRegistration(tenant, id, none), false);
     assert.equal(await store.deleteFilter(filter.name, none), false);
@@ -641,7 +647,7 @@ export function storeContract(
 
   test('old entries of the audit log go oldest first, in steps, those of tenants that are gone too', async () => {
     const tenant = freshTenant();
-    await store.insertTenant({ id: tenant, name: 'n', createdAt: NOW });
+    await store.insertTenant({ id: tenant, name: 'n', createdAt: NOW, maxPending: null });
     const old = NOW - 400 * DAY_MS;
     const kept = [0, 1, 2].map((n) => entry(tenant, `old${n}`, old + n));
     for (const each of [...kept, entry(tenant, 'young')]) await store.note(each);

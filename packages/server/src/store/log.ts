@@ -79,6 +79,13 @@ export const MAX_OUTCOMES = 1000;
 /** No more than these are counted. */
 export const COUNT_LIMIT = 10_000;
 
+/** Unfinished deliveries of one tenant. */
+export type Unfinished = {
+  readonly tenant: string;
+  readonly pending: number;
+  readonly held: number;
+};
+
 /** `isExact` is false when there are more. */
 export type Count = { readonly count: number; readonly isExact: boolean };
 

@@ -230,7 +230,7 @@ export function orderContract(
 
   test('a tenant that goes takes the places of its deliveries with it', async () => {
     fresh();
-    await store.insertTenant({ id: tenant, name: 'n', createdAt: NOW });
+    await store.insertTenant({ id: tenant, name: 'n', createdAt: NOW, maxPending: null });
     await accept([['a'], ['a']]);
     await store.deleteTenant(tenant);
     const [again] = await accept([['a']]);

@@ -15,6 +15,7 @@ import type {
   EventQuery,
   EventRow,
   LogQuery,
+  Unfinished,
 } from './log.ts';
 import type {
   ConfigurationChanges,
@@ -35,6 +36,7 @@ export type {
   EventRow,
   LastOutcome,
   LogQuery,
+  Unfinished,
 } from './log.ts';
 export type {
   Backlog,
@@ -98,6 +100,10 @@ export type Acceptance =
   | { readonly kind: 'accepted'; readonly unleased?: true }
   /** Nothing was written: what it was matched with is no longer how things are. */
   | { readonly kind: 'stale' }
+  | Earlier;
+
+/** What comes of a key that was used before. */
+export type Earlier =
   | { readonly kind: 'repeated'; readonly answer: string }
   | { readonly kind: 'conflict' };
 
@@ -156,6 +162,8 @@ export interface Store {
    * configuration they were matched with; when it has changed since, all are `stale` and none is written.
    */
   accept(batch: readonly Publication[], version?: number): Promise<readonly Acceptance[]>;
+  /** What `accept` would answer because of this key, used before; undefined for a new one. */
+  earlier(key: Pick<Idempotency, 'tenant' | 'key' | 'hash'>): Promise<Earlier | undefined>;
   /** Records attempts and new states. False for a delivery that was not pending any more: nothing of it is written but the attempt. */
   settle(batch: readonly Settlement[]): Promise<readonly boolean[]>;
   /** Leases what is due at `now` and not behind, oldest due first, up to each lane's room. */
@@ -204,7 +212,8 @@ export interface Store {
   tenants(): Promise<readonly Tenant[]>;
   /** False when the id is taken. */
   insertTenant(tenant: Tenant, note?: AuditEntry): Promise<boolean>;
-  renameTenant(id: string, name: string, note?: AuditEntry): Promise<boolean>;
+  /** False when there is none with this id. */
+  updateTenant(tenant: Tenant, note?: AuditEntry): Promise<boolean>;
   /**
    * Removes the tenant and everything that is kept for it, in steps: others' writes go on between
    * them. The tenant itself goes last, so a deletion that was cut short can be asked for again. Its
@@ -241,8 +250,11 @@ export interface Store {
   /** Removes at most `limit` entries from before `before`, oldest first; how many. */
   pruneAudit(before: number, limit: number): Promise<number>;
 
-  /** Pending and held deliveries of all tenants. */
-  counts(): Promise<{ readonly pending: number; readonly held: number }>;
+  /**
+   * Unfinished deliveries of each tenant that has any. Tenants are counted one after another, while
+   * writes go on.
+   */
+  unfinished(): Promise<readonly Unfinished[]>;
   /**
    * Removes at most `limit` deliveries that ended before `before`, with their attempts and the old
    * events that no delivery needs. Fewer than `limit` means it came to the end for now.

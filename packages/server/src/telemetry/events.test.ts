@@ -12,7 +12,7 @@ function open(): { telemetry: Telemetry; metrics: Metrics; lines: string[] } {
   const log = pino({ level: 'warn', base: null }, { write: (line: string) => lines.push(line) });
   const metrics = createMetrics({
     inFlight: () => 0,
-    counts: () => Promise.resolve({ pending: 0, held: 0 }),
+    waiting: () => ({ pending: 0, held: 0 }),
   });
   return { telemetry: createTelemetry(log, metrics), metrics, lines };
 }

@@ -17,7 +17,8 @@ export type Metrics = {
 /** What is read when the metrics are asked for. */
 export type Gauges = {
   readonly inFlight: () => number;
-  readonly counts: () => Promise<{ readonly pending: number; readonly held: number }>;
+  /** In the whole store, as far as this node knows. */
+  readonly waiting: () => { readonly pending: number; readonly held: number };
 };
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30];
@@ -78,22 +79,22 @@ export function createMetrics(gauges: Gauges): Metrics {
   };
 }
 
-function registerGauges(registers: Registry[], { inFlight, counts }: Gauges): void {
+function registerGauges(registers: Registry[], { inFlight, waiting }: Gauges): void {
   const flying: Gauge = new Gauge({
     name: 'schoolbell_in_flight',
     help: 'Requests in flight.',
     registers,
     collect: () => flying.set(inFlight()),
   });
-  const waiting: Gauge<'state'> = new Gauge({
+  const deliveries: Gauge<'state'> = new Gauge({
     name: 'schoolbell_deliveries_waiting',
-    help: 'Deliveries that wait, by state.',
+    help: 'Deliveries that wait in the store, by state; counted once a minute, and kept between by what this node does.',
     labelNames: ['state'],
     registers,
-    collect: async () => {
-      const { pending, held } = await counts();
-      waiting.set({ state: 'pending' }, pending);
-      waiting.set({ state: 'held' }, held);
+    collect: () => {
+      const { pending, held } = waiting();
+      deliveries.set({ state: 'pending' }, pending);
+      deliveries.set({ state: 'held' }, held);
     },
   });
 }

@@ -1,6 +1,13 @@
 import type { FastifySchema } from 'fastify';
 import { DELIVERY_STATES } from '../../core/delivery.ts';
-import { NewFilter, NewKey, NewTenant, SecretChange, TenantName, TestRequest } from './schemas.ts';
+import {
+  NewFilter,
+  NewKey,
+  NewTenant,
+  SecretChange,
+  TenantChange,
+  TestRequest,
+} from './schemas.ts';
 
 /** What an operation's document says: for people and generators; bodies are judged elsewhere. */
 type Operation = FastifySchema & {
@@ -479,9 +486,9 @@ export const docs = {
     params: id,
     response: { 200: object('The tenant.'), ...refusals, ...notFound },
   }),
-  renameTenant: admin('renameTenant', 'Rename a tenant', {
+  changeTenant: admin('changeTenant', 'Change a tenant', {
     params: id,
-    body: TenantName,
+    body: TenantChange,
     response: { 200: object('The tenant.'), ...refusals, ...notFound },
   }),
   deleteTenant: admin('deleteTenant', 'Delete a tenant and all that is kept for it', {

@@ -1,5 +1,11 @@
 import { type Static, Type } from 'typebox';
 import { LEVELS } from '../../core/key.ts';
+import { MAX_QUOTA } from '../../core/tenant.ts';
+
+const maxPending = Type.Union([Type.Integer({ minimum: 1, maximum: MAX_QUOTA }), Type.Null()], {
+  description:
+    'How many deliveries of the tenant may wait, pending or held, before publishing answers 429; null for the default of the installation.',
+});
 
 /** Bodies that are judged by their schema; the others are read by rules of their own. */
 export const NewTenant = Type.Object(
@@ -8,11 +14,16 @@ export const NewTenant = Type.Object(
     Name: Type.Optional(
       Type.String({ minLength: 1, maxLength: 200, description: 'Shown to people.' }),
     ),
+    MaxPending: Type.Optional(maxPending),
   },
   { examples: [{ Id: 'northfield', Name: 'Northfield School' }] },
 );
 
-export const TenantName = Type.Object({ Name: Type.String({ minLength: 1, maxLength: 200 }) });
+/** What is left out stays as it is. */
+export const TenantChange = Type.Object({
+  Name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  MaxPending: Type.Optional(maxPending),
+});
 
 export const NewKey = Type.Object(
   {

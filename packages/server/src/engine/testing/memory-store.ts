@@ -10,6 +10,7 @@ import type {
   Recovery,
   Settlement,
   Store,
+  Unfinished,
 } from '../../store/port.ts';
 
 export type MemoryRow = {
@@ -39,6 +40,7 @@ export type EngineStore = Pick<
   | 'join'
   | 'wake'
   | 'drop'
+  | 'unfinished'
 >;
 
 /**
@@ -76,6 +78,7 @@ export class MemoryStore implements EngineStore {
       join: this.join,
       wake: this.wake,
       drop: this.drop,
+      unfinished: whileAlive(() => this.unfinished()),
       move: whileAlive((move: Move) => this.move(move)),
       unorder: whileAlive((tenant: string, id: string, limit: number) =>
         this.unorder(tenant, id, limit),
@@ -167,6 +170,16 @@ export class MemoryStore implements EngineStore {
       const rows = this.#openOf(registrationId).filter((row) => row.orderKeys !== null);
       for (const row of rows.slice(0, limit)) row.orderKeys = null;
       return rows.length > 0;
+    });
+  }
+
+  unfinished(): Promise<readonly Unfinished[]> {
+    return this.#inOrder(() => {
+      const open = [...this.rows.values()].filter(isOpen);
+      return [...Map.groupBy(open, ({ delivery }) => delivery.tenant)].map(([tenant, rows]) => {
+        const held = rows.filter(({ state }) => state === 'held').length;
+        return { tenant, pending: rows.length - held, held };
+      });
     });
   }
 

@@ -74,6 +74,7 @@ export class Simulation {
       clock: { now: () => this.#now },
       random: this.#random,
       schedule: SCHEDULE,
+      maxPending: () => Infinity,
       maxInFlight: MAX_IN_FLIGHT,
       laneConcurrency: LANE_CONCURRENCY,
       windowBytes: 20_000,
@@ -110,7 +111,8 @@ export class Simulation {
       action,
       text: JSON.stringify({ Action: action, Users: this.#subjects() }),
     }));
-    return { tenants: [this.#random() < 0.5 ? 'one' : 'two'], notifications, occurredAt: null };
+    const tenants = [this.#random() < 0.5 ? 'one' : 'two'];
+    return { tenants, notifications, occurredAt: null, isExempt: false };
   }
 
   /** None, one or several of five learners. */

@@ -1,7 +1,7 @@
 import type { Attempt } from '../../core/attempt.ts';
 import type { Id } from '../../core/id.ts';
-import { ATTEMPTS_SHOWN, type DeliveryRow, type EventRow } from '../port.ts';
-import { integer, type Row, toAttempt, toDeliveryRow, toEventRow } from '../rows.ts';
+import { ATTEMPTS_SHOWN, type DeliveryRow, type EventRow, type Unfinished } from '../port.ts';
+import { integer, type Row, text, toAttempt, toDeliveryRow, toEventRow } from '../rows.ts';
 import { codeOf, type Database, NOT_TEXT, type Statement } from './database.ts';
 import { allDeliveries, DELIVERY_COLUMNS, WITH_EVENT_AND_OUTCOME } from './search-deliveries.ts';
 import { EVENT_COLUMNS } from './search-events.ts';
@@ -35,12 +35,13 @@ const ONE_EVENT: Statement = {
    and e.id = $2`,
 };
 
-const COUNTS: Statement = {
-  name: 'counts',
+/** Only what has not ended lies in this table. */
+const UNFINISHED: Statement = {
+  name: 'unfinished',
   text: `
-select count(*) filter (where state = 0) as pending,
-       count(*) filter (where state = 3) as held
-  from deliveries`,
+select tenant, count(*) filter (where state = 0) as pending, count(*) filter (where state = 3) as held
+  from deliveries
+ group by tenant`,
 };
 
 export async function delivery(
@@ -63,11 +64,13 @@ export async function event(
   return row === undefined ? undefined : toEventRow(row);
 }
 
-export async function counts(
-  database: Database,
-): Promise<{ readonly pending: number; readonly held: number }> {
-  const [row = {}] = await database.query(COUNTS);
-  return { pending: integer(row, 'pending'), held: integer(row, 'held') };
+export async function unfinished(database: Database): Promise<readonly Unfinished[]> {
+  const rows = await database.query(UNFINISHED);
+  return rows.map((row) => ({
+    tenant: text(row, 'tenant'),
+    pending: integer(row, 'pending'),
+    held: integer(row, 'held'),
+  }));
 }
 
 /** No row has an id that no column can hold. */

@@ -9,11 +9,11 @@ import { migrate } from './migrate.ts';
 import { createPartitions, dropOldestDay, pruneIdempotency, pruneOther } from './partitions.ts';
 import { Leases, type Place } from './place.ts';
 import { index } from './keys.ts';
-import { counts, delivery, event } from './read-log.ts';
+import { delivery, event, unfinished } from './read-log.ts';
 import { countDeliveries, deliveries } from './search-deliveries.ts';
 import { countEvents, events } from './search-events.ts';
 import { refuseUnsafe } from './safety.ts';
-import { accept } from './write-accept.ts';
+import { accept, earlier } from './write-accept.ts';
 import { claim, recover, release, waiting } from './write-claim.ts';
 import { cancel, move, retry } from './write-deliveries.ts';
 import { check, noted, notedIfKnown, putSetting, setting, writes } from './write-installation.ts';
@@ -100,6 +100,7 @@ function deliveryCalls(
   place: Place,
 ): Calls<
   | 'accept'
+  | 'earlier'
   | 'settle'
   | 'claim'
   | 'release'
@@ -113,6 +114,7 @@ function deliveryCalls(
   const { database } = place;
   return {
     accept: (batch, version) => accept(place, batch, version ?? null),
+    earlier: (key) => earlier(database, key),
     settle: (batch) => settle(place, batch),
     claim: (lanes, now) => claim(place, lanes, now),
     release: (released) => release(place, released),
@@ -155,7 +157,7 @@ function installationCalls(
 
     tenants: () => loadAll(database, 'tenant'),
     insertTenant: (tenant, note) => noted(database, note, writes.insertTenant(tenant)),
-    renameTenant: (id, name, note) => noted(database, note, writes.renameTenant(id, name)),
+    updateTenant: (tenant, note) => noted(database, note, writes.updateTenant(tenant)),
     deleteTenant: (id, note) => deleteTenant(database, id, note),
 
     keys: () => loadAll(database, 'key'),
@@ -180,7 +182,7 @@ function logCalls(
   | 'delivery'
   | 'events'
   | 'event'
-  | 'counts'
+  | 'unfinished'
   | 'note'
   | 'audit'
   | 'pruneAudit'
@@ -195,7 +197,7 @@ function logCalls(
     events: (query) => events(database, query),
     countEvents: (query) => countEvents(database, query),
     event: (tenant, id) => event(database, tenant, id),
-    counts: () => counts(database),
+    unfinished: () => unfinished(database),
 
     note: (entry) => appendEntry(database.query.bind(database), entry),
     audit: (query) => audit(database, query),

@@ -1,8 +1,8 @@
 import { registrationKey, type RegistrationRef } from '../../core/registration.ts';
 import { shardOf } from '../../core/shard.ts';
-import type { Acceptance, Publication } from '../port.ts';
+import type { Acceptance, Earlier, Idempotency, Publication } from '../port.ts';
 import { type Row, stateCode, text } from '../rows.ts';
-import type { Query, Statement } from './database.ts';
+import type { Database, Query, Statement } from './database.ts';
 import { toPayload } from './listener.ts';
 import { FENCE, type Place } from './place.ts';
 import { type DeliveryRef, enrol, lockOrder, takePlaces } from './write-order.ts';
@@ -98,7 +98,7 @@ export async function accept(
     if (kept === publication && !refused.has(publication)) return accepted;
     const own = kept.idempotency;
     return repeated(
-      publication,
+      publication.idempotency?.hash,
       answers.get(keyOf(kept)) ?? { hash: own?.hash, answer: own?.answer },
     );
   });
@@ -118,11 +118,21 @@ function keyOf({ idempotency }: Publication): string | null {
   return idempotency === null ? null : `${idempotency.tenant}/${idempotency.key}`;
 }
 
+/** What comes of a key that was used before; undefined for a new one. */
+export async function earlier(
+  database: Database,
+  { tenant, key, hash }: Pick<Idempotency, 'tenant' | 'key' | 'hash'>,
+): Promise<Earlier | undefined> {
+  const [row] = await database.query(FIND_KEYS, [[tenant], [storedKey(key)]]);
+  if (row === undefined) return undefined;
+  return repeated(hash, { hash: text(row, 'hash'), answer: text(row, 'answer') });
+}
+
 function repeated(
-  { idempotency }: Publication,
+  hash: string | undefined,
   stored: { hash: string | undefined; answer: string | undefined },
-): Acceptance {
-  if (idempotency?.hash !== stored.hash) return { kind: 'conflict' };
+): Earlier {
+  if (hash !== stored.hash) return { kind: 'conflict' };
   return { kind: 'repeated', answer: stored.answer ?? '' };
 }
 

@@ -55,14 +55,9 @@ const INSERT_TENANT: Statement = {
   text: 'insert into tenants (id, document) values ($1, $2) on conflict do nothing returning id',
 };
 
-const LOCK_TENANT: Statement = {
-  name: 'lock tenant',
-  text: 'select document from tenants where id = $1 for update',
-};
-
 const UPDATE_TENANT: Statement = {
   name: 'update tenant',
-  text: 'update tenants set document = $2 where id = $1',
+  text: 'update tenants set document = $2 where id = $1 returning id',
 };
 
 const INSERT_KEY: Statement = {
@@ -153,12 +148,10 @@ export const writes = {
     const rows = await query(INSERT_TENANT, [id, JSON.stringify(tenant)]);
     return rows.length === 1 && ({ kind: 'tenant', tenant: id, id } as const);
   },
-  renameTenant: (id: string, name: string) => async (query: Query) => {
-    const [row] = await query(LOCK_TENANT, [id]);
-    if (row === undefined) return false;
-    const tenant = JSON.parse(String(row['document'])) as Tenant;
-    await query(UPDATE_TENANT, [id, JSON.stringify({ ...tenant, name })]);
-    return { kind: 'tenant', tenant: id, id } as const;
+  updateTenant: (tenant: Tenant) => async (query: Query) => {
+    const { id } = tenant;
+    const rows = await query(UPDATE_TENANT, [id, JSON.stringify(tenant)]);
+    return rows.length === 1 && ({ kind: 'tenant', tenant: id, id } as const);
   },
 
   insertKey: (key: ApiKey) => async (query: Query) => {

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { ATTEMPTS_SHOWN, type DeliveryQuery, type EventQuery } from '../port.ts';
 import type { Methods } from './protocol.ts';
-import { integer, toAttempt, toDeliveryRow, toEventRow } from '../rows.ts';
+import { toAttempt, toDeliveryRow, toEventRow } from '../rows.ts';
 import { DELIVERY_COLUMNS, searchDeliveries, WITH_EVENT_AND_OUTCOME } from './search-deliveries.ts';
 import { EVENT_COLUMNS, searchEvents } from './search-events.ts';
 import type { SliceQuery } from './search.ts';
@@ -25,10 +25,6 @@ const ONE_DELIVERY = `${DELIVERY_COLUMNS}
  where d.tenant = ?
    and d.id = ?`;
 
-const COUNTS = `
-select (select count(*) from deliveries where state = 0) as pending,
-       (select count(*) from deliveries where state = 3) as held`;
-
 /** What people look up. */
 export function logReads(database: DatabaseSync): Methods {
   return {
@@ -43,10 +39,6 @@ export function logReads(database: DatabaseSync): Methods {
     event: (tenant: string, id: string) => {
       const row = database.prepare(ONE_EVENT).get(tenant, id);
       return row === undefined ? undefined : toEventRow(row);
-    },
-    counts: () => {
-      const row = database.prepare(COUNTS).get() ?? {};
-      return { pending: integer(row, 'pending'), held: integer(row, 'held') };
     },
   };
 }

@@ -3,10 +3,18 @@ import { openForReading } from './open.ts';
 import { auditReads } from './read-audit.ts';
 import { keyReads } from './keys.ts';
 import { logReads } from './read-log.ts';
+import { unfinishedReads } from './read-unfinished.ts';
+import { keysUsed } from './keys-used.ts';
 import { serveReads } from './worker.ts';
 
 /** The thread that reads the log, so that a long look-up holds up no commit. */
 const { path } = workerData as { path: string };
 const database = openForReading(path);
 
-serveReads(database, { ...logReads(database), ...keyReads(database), ...auditReads(database) });
+serveReads(database, {
+  ...logReads(database),
+  ...unfinishedReads(database),
+  ...keyReads(database),
+  ...auditReads(database),
+  earlier: keysUsed(database),
+});

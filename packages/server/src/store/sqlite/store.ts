@@ -11,6 +11,7 @@ import {
   type Publication,
   type Settlement,
   type Store,
+  type Unfinished,
 } from '../port.ts';
 import type { AuditEntry } from '../../core/audit.ts';
 import { AppError } from '../../core/errors.ts';
@@ -21,6 +22,7 @@ import { aloneCalls } from '../alone.ts';
 import { Channel } from './channel.ts';
 import { type Flat, INDEXED_WIDTH, type Slice, type Value } from './protocol.ts';
 import { stateCode } from '../rows.ts';
+import type { UnfinishedSlice } from './read-unfinished.ts';
 import type { FlatPublication } from './write-accept.ts';
 
 /** Opens the embedded store in a file, which is made where absent. Throws with a sentence when it cannot be used. */
@@ -46,6 +48,7 @@ function createStore(writer: Channel, reader: Channel): Store {
   return {
     accept: (batch: readonly Publication[]) =>
       writer.call<readonly Acceptance[]>('accept', batch.map(flattenPublication)),
+    earlier: ({ tenant, key, hash }) => reader.call('earlier', tenant, key, hash),
     settle: (batch: readonly Settlement[]) =>
       writer.call('settle', flattenSettlements(batch), orderedOf(batch)),
     claim: (lanes: readonly LaneRoom[], now: number) => writer.call('claim', lanes, now),
@@ -72,7 +75,7 @@ function createStore(writer: Channel, reader: Channel): Store {
 
     tenants: () => writer.call('tenants'),
     insertTenant: (tenant, note) => noted(writer, note, 'insertTenant', tenant),
-    renameTenant: (id, name, note) => noted(writer, note, 'renameTenant', id, name),
+    updateTenant: (tenant, note) => noted(writer, note, 'updateTenant', tenant),
     deleteTenant: (id, note) => deleteTenant(writer, id, note),
 
     keys: () => writer.call('keys'),
@@ -90,7 +93,7 @@ function createStore(writer: Channel, reader: Channel): Store {
     events: (query: EventQuery) => search(reader, 'events', query),
     countEvents: (query) => count(reader, 'events', query),
     event: (tenant, id) => reader.call('event', tenant, id),
-    counts: () => reader.call('counts'),
+    unfinished: () => unfinished(reader),
 
     prune: (before, limit) => writer.call('prune', before, limit),
     pruneIdempotency: (before, limit) => writer.call('pruneIdempotency', before, limit),
@@ -140,6 +143,18 @@ async function index(
   const found = await reader.call<Flat>('keysOfNext', paths, limit);
   if (found.length > 0) await writer.call('noteKeys', found);
   return found.length / INDEXED_WIDTH;
+}
+
+/** Counts slice after slice, so that look-ups get their turns between. */
+async function unfinished(reader: Channel): Promise<readonly Unfinished[]> {
+  const found: Unfinished[] = [];
+  let next: string | null = '';
+  while (next !== null) {
+    const slice: UnfinishedSlice = await reader.call('unfinished', next);
+    found.push(...slice.rows);
+    next = slice.next;
+  }
+  return found;
 }
 
 type LogMethod = 'deliveries' | 'events';

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Acceptance } from '../port.ts';
 import { DELIVERY_WIDTH, EVENT_WIDTH, type Flat, type Methods } from './protocol.ts';
-import { text } from '../rows.ts';
+import { keysUsed } from './keys-used.ts';
 import { order } from './write-order.ts';
 
 const INSERT_EVENT = `
@@ -11,12 +11,6 @@ values (?, ?, ?, ?, ?, ?)`;
 const INSERT_DELIVERY = `
 insert into deliveries (tenant, event_id, id, registration_id, state, leased, due_at, picks, order_keys)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
-
-const FIND_KEY = `
-select hash, answer
-  from idempotency
- where tenant = ?
-   and key = ?`;
 
 const INSERT_KEY = `
 insert into idempotency (tenant, key, hash, answer, at)
@@ -36,7 +30,7 @@ export type FlatPublication = {
 export function acceptWrites(database: DatabaseSync): Methods {
   const insertEvent = database.prepare(INSERT_EVENT);
   const insertDelivery = database.prepare(INSERT_DELIVERY);
-  const findKey = database.prepare(FIND_KEY);
+  const earlier = keysUsed(database);
   const insertKey = database.prepare(INSERT_KEY);
   const { enrol } = order(database);
 
@@ -63,11 +57,8 @@ export function acceptWrites(database: DatabaseSync): Methods {
     const { idempotency } = publication;
     if (idempotency !== null) {
       const [tenant = null, key = null, hash = null] = idempotency;
-      const known = findKey.get(tenant, key);
-      if (known !== undefined) {
-        if (text(known, 'hash') !== hash) return { kind: 'conflict' };
-        return { kind: 'repeated', answer: text(known, 'answer') };
-      }
+      const known = earlier(tenant, key, hash);
+      if (known !== undefined) return known;
       insertKey.run(...idempotency);
     }
     insert(publication);

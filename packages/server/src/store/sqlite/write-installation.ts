@@ -26,20 +26,26 @@ function tenantWrites(database: DatabaseSync): Methods {
   const run = runner(database);
   return {
     tenants: () => database.prepare('select * from tenants order by id').all().map(toTenant),
-    insertTenant: ({ id, name, createdAt }: Tenant) =>
+    insertTenant: ({ id, name, createdAt, maxPending }: Tenant) =>
       run(
-        'insert or ignore into tenants (id, name, created_at) values (?, ?, ?)',
+        'insert or ignore into tenants (id, name, created_at, max_pending) values (?, ?, ?, ?)',
         id,
         name,
         createdAt,
+        maxPending,
       ),
-    renameTenant: (id: string, name: string) =>
-      run('update tenants set name = ? where id = ?', name, id),
+    updateTenant: ({ id, name, maxPending }: Tenant) =>
+      run('update tenants set name = ?, max_pending = ? where id = ?', name, maxPending, id),
   };
 }
 
 function toTenant(row: Row): Tenant {
-  return { id: text(row, 'id'), name: text(row, 'name'), createdAt: integer(row, 'created_at') };
+  return {
+    id: text(row, 'id'),
+    name: text(row, 'name'),
+    createdAt: integer(row, 'created_at'),
+    maxPending: integerOrNull(row, 'max_pending'),
+  };
 }
 
 const INSERT_KEY = `

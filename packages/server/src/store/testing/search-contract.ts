@@ -118,7 +118,7 @@ export function searchContract(
 
   test('nothing is found by an event that was removed', async () => {
     const tenant = 'removed';
-    await store.insertTenant({ id: tenant, name: tenant, createdAt: NOW });
+    await store.insertTenant({ id: tenant, name: tenant, createdAt: NOW, maxPending: null });
     await seed(store, tenant);
     await indexAll();
     await store.deleteTenant(tenant);

@@ -1,7 +1,8 @@
 create table tenants (
-  id         text primary key,
-  name       text not null,
-  created_at integer not null
+  id          text primary key,
+  name        text not null,
+  created_at  integer not null,
+  max_pending integer
 ) without rowid;
 
 create table api_keys (
