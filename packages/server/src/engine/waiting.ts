@@ -42,9 +42,9 @@ export class Waiting {
     this.#options = options;
   }
 
-  /** Resolves when everything is counted. */
+  /** Resolves when everything is counted. Where that fails nobody is over a quota until it is made up for. */
   async start(): Promise<void> {
-    await this.#count();
+    await this.#count().catch(() => undefined);
     this.#timer = setInterval(() => this.#countAgain(), COUNT_EVERY_MS);
     this.#timer.unref();
   }

@@ -426,7 +426,16 @@ export const docs = {
       ...refusals,
       409: { description: 'The idempotency key was used with other content.', ...errorBody },
       413: { description: 'Too large or too many.', ...errorBody },
-      503: { description: 'Not accepted: the store cannot be written now.', ...errorBody },
+      429: {
+        description:
+          'Not accepted: as many deliveries of the tenant wait as may; see Retry-After. Also after too many failed tries of a key.',
+        ...errorBody,
+      },
+      503: {
+        description:
+          'Not accepted: the store cannot be written now, or too much waits for it; see Retry-After.',
+        ...errorBody,
+      },
     },
   }),
   listEvents: event('listEvents', 'List events', {
