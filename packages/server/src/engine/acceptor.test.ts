@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AppError } from '../core/errors.ts';
-import { type Id, newId } from '../core/id.ts';
+import { newId } from '../core/id.ts';
 import type { Registration } from '../core/registration.ts';
 import type { Acceptance, Earlier, Publication } from '../store/port.ts';
 import { Acceptor, type AcceptRequest } from './acceptor.ts';
 import { Waiting } from './waiting.ts';
 
 const REGISTRATION: Registration = {
-  id: newId(0) as Id,
+  id: newId(0),
   tenant: 'a',
   webHookUri: 'https://receiver.example/',
   secret: 's',
