@@ -3,10 +3,11 @@ import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config/config.ts';
 import type { Origin } from '../core/audit.ts';
 import { dueClock, systemClock } from '../core/clock.ts';
-import type { Registration } from '../core/registration.ts';
+import type { SwitchOffRule } from '../core/streak.ts';
 import type { Egress } from '../egress/port.ts';
 import type { AcceptAnswer, AcceptRequest } from '../engine/acceptor.ts';
 import { Engine } from '../engine/engine.ts';
+import type { EngineOptions } from '../engine/options.ts';
 import { createAudit } from '../service/audit.ts';
 import { Configuration } from '../service/configuration.ts';
 import { createDeliveries } from '../service/deliveries.ts';
@@ -66,24 +67,21 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const { store } = ground;
   const configuration = new Configuration(store, (change) => learn(change));
   await configuration.open();
-  const metrics = createMetrics({
-    inFlight: () => engine.inFlight,
-    waiting: () => engine.waiting.total(),
-  });
+  const metrics = createMetrics(() => engine.figures());
   const telemetry = createTelemetry(ground.log, metrics);
   const egress = openEgress(ground.config, ground.api, telemetry);
   const filters = await createFilters({ store, clock: systemClock });
-  const onGone = (gone: Registration): Promise<void> => switchOff(gone);
+  const switchOff: EngineOptions['switchOff'] = ({ tenant, id }, reason) =>
+    registrations.switchOff(tenant, id, reason).catch((error: unknown) => {
+      telemetry.failed(error, 'switching a registration off');
+      return false;
+    });
   const maxPending = (tenant: string): number =>
     tenants.get(tenant)?.maxPending ?? ground.config.maxPending;
   const common = { egress, telemetry, filters };
-  const engine = createEngine(ground, { ...common, configuration, onGone, maxPending });
+  const engine = createEngine(ground, { ...common, configuration, switchOff, maxPending });
   const hasTenant = (id: string): boolean => tenants.get(id) !== undefined;
   const registrations = await openRegistrations(ground, { ...common, engine, hasTenant });
-  const switchOff = (gone: Registration): Promise<void> =>
-    registrations
-      .switchOff(gone.tenant, gone.id, 'endpoint answered 410 Gone')
-      .catch((error: unknown) => telemetry.failed(error, 'switching a registration off'));
   const keys = await createKeys({
     store,
     clock: systemClock,
@@ -132,13 +130,11 @@ function openIndexer({
 type EngineParts = Pick<Parts, 'egress' | 'telemetry'> & {
   readonly filters: Pick<Filters, 'get'>;
   readonly configuration: Configuration;
-  readonly onGone: (registration: Registration) => Promise<void>;
-  readonly maxPending: (tenant: string) => number;
-};
+} & Pick<EngineOptions, 'switchOff' | 'maxPending'>;
 
 function createEngine(
   { config, store }: Ground,
-  { egress, telemetry, filters, configuration, onGone, maxPending }: EngineParts,
+  { egress, telemetry, filters, configuration, switchOff, maxPending }: EngineParts,
 ): Engine {
   return new Engine({
     store,
@@ -155,8 +151,15 @@ function createEngine(
     windowBytes: WINDOW_BYTES,
     subjectsOf: subjectsBy(filters),
     onAttempt: (registration, _delivery, attempt) => telemetry.attempted(registration, attempt),
-    onGone,
+    switchOffRule: switchOffRuleOf(config),
+    switchOff,
+    onConcern: telemetry.concerned,
   });
+}
+
+function switchOffRuleOf({ switchOffAfterMs, switchOffFailures }: Config): SwitchOffRule | null {
+  if (switchOffAfterMs === null) return null;
+  return { afterMs: switchOffAfterMs, failures: switchOffFailures };
 }
 
 type RegistrationParts = Pick<Parts, 'egress' | 'telemetry' | 'engine'> &

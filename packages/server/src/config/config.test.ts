@@ -21,6 +21,13 @@ test('a flag wins over a variable and a variable over the default', () => {
   assert.equal(config.host, '0.0.0.0');
 });
 
+test('endpoints that fail are switched off after a time, or never', () => {
+  const after = (switchOffAfter: string) => readConfig({ switchOffAfter }, {}).switchOffAfterMs;
+  assert.equal(readConfig({}, {}).switchOffAfterMs, 5 * 86_400_000);
+  assert.equal(after('36h'), 36 * 3_600_000);
+  assert.deepEqual([after('never'), after('Never'), after('0')], [null, null, null]);
+});
+
 test('a list is split at commas and trimmed', () => {
   const config = readConfig({ allowNetworks: ' 10.0.0.0/8, intranet.example:8443 ,' }, {});
   assert.deepEqual(config.allowNetworks, ['10.0.0.0/8', 'intranet.example:8443']);
@@ -42,6 +49,9 @@ test('a setting that cannot be used is refused with its name and what it takes',
     [{ trustedProxies: '10.0.0.0/33' }, /--trusted-proxies .* takes addresses and networks/],
     [{ trustedProxies: 'proxy.example' }, /--trusted-proxies/],
     [{ trustedProxies: '::1/64/2' }, /--trusted-proxies/],
+    [{ switchOffAfter: '5' }, /--switch-off-after .* takes a time such as/],
+    [{ switchOffAfter: '1s' }, /--switch-off-after .* from 60000 to/],
+    [{ switchOffFailures: '0' }, /--switch-off-failures/],
     [{ showSecrets: 'maybe' }, /--show-secrets .* takes true or false/],
   ];
   for (const [flags, message] of refused) {

@@ -33,6 +33,9 @@ export type Config = {
   readonly receiveTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly connectTimeoutMs: number;
+  /** Null for never. */
+  readonly switchOffAfterMs: number | null;
+  readonly switchOffFailures: number;
   readonly concurrency: number;
   readonly maxInFlight: number;
   readonly maxPending: number;
@@ -79,6 +82,11 @@ export function readConfig(
     receiveTimeoutMs: read.duration('receiveTimeout', { min: 1000, max: 600_000 }),
     requestTimeoutMs: read.duration('requestTimeout', { min: 1000, max: 300_000 }),
     connectTimeoutMs: read.duration('connectTimeout', { min: 100, max: 60_000 }),
+    switchOffAfterMs: read.durationOrNever('switchOffAfter', {
+      min: 60_000,
+      max: 3_650 * 86_400_000,
+    }),
+    switchOffFailures: read.number('switchOffFailures', { min: 1, max: 1_000_000 }),
     concurrency: read.number('concurrency', { min: 1, max: 256 }),
     maxInFlight: read.number('maxInFlight', { min: 1, max: 10_000 }),
     maxPending: read.number('maxPending', { min: 1, max: MAX_QUOTA }),
@@ -126,6 +134,12 @@ class Reader {
     const ms = parseDuration(this.text(name));
     if (ms === undefined) return this.#refuse(name, 'a time such as 500ms, 15s, 5m, 2h or 30d');
     return this.#within(name, ms, bounds, 'a time in milliseconds');
+  }
+
+  durationOrNever(name: OptionName, bounds: Bounds): number | null {
+    return ['0', 'never'].includes(this.text(name).trim().toLowerCase())
+      ? null
+      : this.duration(name, bounds);
   }
 
   list(name: OptionName): string[] {

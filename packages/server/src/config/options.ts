@@ -35,6 +35,8 @@ export type OptionName =
   | 'receiveTimeout'
   | 'requestTimeout'
   | 'connectTimeout'
+  | 'switchOffAfter'
+  | 'switchOffFailures'
   | 'concurrency'
   | 'maxInFlight'
   | 'maxPending'
@@ -203,6 +205,20 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     placeholder: '<time>',
     help: 'Time for connecting, TLS included.',
     default: '5s',
+  },
+  switchOffAfter: {
+    flag: 'switch-off-after',
+    kind: 'duration',
+    placeholder: '<time>',
+    help: 'A registration is switched off when its endpoint has taken no delivery for so long; `never` leaves it on for ever. What is not delivered is held, and its holder switches it on again by changing it.',
+    default: '5d',
+  },
+  switchOffFailures: {
+    flag: 'switch-off-failures',
+    kind: 'number',
+    placeholder: '<number>',
+    help: 'And when so many attempts in a row have failed in that time.',
+    default: '20',
   },
   concurrency: {
     flag: 'concurrency',

@@ -29,7 +29,7 @@ export type Registration = {
   /** Compact JSON text of what a notification must hold to be sent here; null where everything is. */
   readonly conditions: string | null;
   readonly createdAt: number;
-  /** When whoever holds it changed it last. */
+  /** When whoever holds it changed it last: failures of its endpoint count from then on. */
   readonly updatedAt: number;
   /** Set when an endpoint answered 410 or failed too long; its deliveries are held. */
   readonly switchedOff: SwitchedOff | null;
@@ -54,6 +54,14 @@ export const PRIVATE_FILTER_PREFIX = 'ms_private_';
 /** True for filters that a registrar added and no answer shows. */
 export function isPrivateFilter(name: string): boolean {
   return name.toLowerCase().startsWith(PRIVATE_FILTER_PREFIX);
+}
+
+/** Why an endpoint that answered 410 is switched off. */
+export const GONE = 'endpoint answered 410 Gone';
+
+/** Why deliveries to a registration that is not active are held. */
+export function heldReason({ switchedOff }: Registration): string {
+  return switchedOff?.reason ?? 'registration paused';
 }
 
 /** True when deliveries may be sent now; otherwise they are held. */

@@ -9,13 +9,12 @@ import { succeeds } from './letting-go.ts';
 import { nextState } from './next-state.ts';
 import type { EngineOptions } from './options.ts';
 import type { Settler } from './settler.ts';
+import type { Watch } from './watch.ts';
 import type { Window } from './window.ts';
 
 export type AftermathOptions = {
-  readonly engine: Pick<
-    EngineOptions,
-    'store' | 'clock' | 'random' | 'schedule' | 'onAttempt' | 'onGone'
-  >;
+  readonly engine: Pick<EngineOptions, 'store' | 'clock' | 'random' | 'schedule' | 'onAttempt'>;
+  readonly watch: Watch;
   readonly settler: Settler;
   readonly window: Window;
   readonly inFlight: InFlight;
@@ -60,14 +59,16 @@ export class Aftermath {
       random: random(),
     });
     engine.onAttempt(lane.registration, delivery, attempt);
-    const isGone = registration !== undefined && judge(attempt.outcome) === 'gone';
-    const switchedOff = isGone ? engine.onGone(registration) : Promise.resolve();
+    const watched =
+      registration === undefined
+        ? Promise.resolve()
+        : this.#options.watch.take(registration, lane.key, judge(attempt.outcome));
     const { id: deliveryId, tenant, ordered } = delivery;
-    void this.#settle({ tenant, deliveryId, attempt, next, ordered }, lane, switchedOff);
+    void this.#settle({ tenant, deliveryId, attempt, next, ordered }, lane, watched);
     attend(lane);
   }
 
-  async #settle(settlement: Settlement, sent: Lane, switchedOff: Promise<void>): Promise<void> {
+  async #settle(settlement: Settlement, sent: Lane, watched: Promise<void>): Promise<void> {
     const { settler, activeLane, align, pump } = this.#options;
     await settler.settle(settlement);
     if (sent.isAbandoned) return;
@@ -75,7 +76,7 @@ export class Aftermath {
     this.#goOn(activeLane(sent), settlement);
     if (!settler.isFull) pump();
     if (settlement.next.state !== 'held') return;
-    await switchedOff;
+    await watched;
     // The registration went on before this was written, so nothing else would look for it.
     if (activeLane(sent) !== undefined) align(sent);
   }

@@ -11,6 +11,7 @@ import { Acceptor, type AcceptAnswer, type AcceptRequest } from './acceptor.ts';
 import { Aftermath } from './aftermath.ts';
 import { Claimer } from './claimer.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { type Figures, figuresOf } from './figures.ts';
 import { InFlight } from './in-flight.ts';
 import type { Lane } from './lane.ts';
 import { abandon, finish, type Hands } from './letting-go.ts';
@@ -18,10 +19,12 @@ import { Mover } from './mover.ts';
 import type { EngineOptions, RegistrationChange } from './options.ts';
 import { Roster } from './roster.ts';
 import { Waiting } from './waiting.ts';
+import { Watch } from './watch.ts';
 import { Window } from './window.ts';
 import { Settler } from './settler.ts';
 import { Shards } from './shards.ts';
 import { sendAttempt } from './sender.ts';
+import { Streaks } from './streaks.ts';
 
 const IDLE_LANES_SWEPT_EVERY_MS = 60_000;
 
@@ -40,6 +43,7 @@ export class Engine {
   readonly #settler: Settler;
   readonly #aftermath: Aftermath;
   readonly #shards: Shards;
+  readonly #streaks: Streaks;
   #stopping = false;
   #sweep: NodeJS.Timeout | undefined;
 
@@ -49,6 +53,7 @@ export class Engine {
     this.#window = new Window(options.windowBytes);
     const { store, clock } = options;
     const now = clock.now;
+    this.#streaks = new Streaks(store, clock);
     this.waiting = new Waiting({ store, now, maxPending: options.maxPending });
     this.#settler = new Settler(store, this.waiting);
     this.#dispatcher = new Dispatcher({
@@ -90,15 +95,18 @@ export class Engine {
     });
   }
 
-  /** Requests in flight now. */
-  get inFlight(): number {
-    return this.#dispatcher.inFlight;
+  /** What goes on now, in numbers. */
+  figures(): Figures {
+    const { inFlight } = this.#dispatcher;
+    const { waitingCalls } = this.#acceptor;
+    return { inFlight, waitingCalls, ...figuresOf(this.#roster), waiting: this.waiting.total() };
   }
 
   /** Becomes a node, and takes over what waits in its shards: nothing that was pending is forgotten. */
   async start(registrations: readonly Registration[]): Promise<void> {
     for (const registration of registrations) this.#know(registration);
     await this.waiting.start();
+    this.#streaks.start();
     await this.#shards.join();
     this.#sweep = setInterval(() => this.#roster.sweepIdleLanes(), IDLE_LANES_SWEPT_EVERY_MS);
     this.#sweep.unref();
@@ -121,7 +129,10 @@ export class Engine {
   /** Brings the stored deliveries of this registration in line with it, in the background. */
   align(ref: RegistrationRef): void {
     const registration = this.#roster.get(ref);
-    if (registration === undefined) this.#removeLane(ref);
+    if (registration === undefined) {
+      this.#removeLane(ref);
+      this.#streaks.forget(ref);
+    }
     if (this.#shards.owns(ref)) this.#mover.follow(ref, registration);
   }
 
@@ -153,13 +164,18 @@ export class Engine {
     await Promise.all([this.#claimer.stop(), this.#dispatcher.stop(), this.#mover.stop()]);
     await this.#acceptor.idle();
     await this.#settler.stop();
-    await this.waiting.stop();
+    await Promise.all([this.waiting.stop(), this.#streaks.stop()]);
     await this.#shards.leave();
   }
 
   #newAftermath(): Aftermath {
     return new Aftermath({
       engine: this.#options,
+      watch: new Watch({
+        ...this.#options,
+        rule: this.#options.switchOffRule,
+        streaks: this.#streaks,
+      }),
       settler: this.#settler,
       window: this.#window,
       inFlight: this.#inFlight,
@@ -187,9 +203,14 @@ export class Engine {
         if (this.#activeLane(ref) === undefined) this.align(ref);
       },
       drop: (ref, id) => this.drop(ref, id),
-      finish: (shards) => finish(all(), shards),
+      load: (shards) => this.#streaks.load(shards),
+      finish: async (shards) => {
+        await finish(all(), shards);
+        await this.#streaks.leave(shards);
+      },
       abandon: () => {
         this.#inFlight.clear();
+        this.#streaks.clear();
         return abandon(all());
       },
     });

@@ -1,4 +1,9 @@
-import { isActive, type Registration, type RegistrationRef } from '../core/registration.ts';
+import {
+  heldReason,
+  isActive,
+  type Registration,
+  type RegistrationRef,
+} from '../core/registration.ts';
 import type { Move, Store } from '../store/port.ts';
 import type { Waiting } from './waiting.ts';
 
@@ -54,7 +59,7 @@ export class Mover {
       await this.#moveAll(owner, { from: 'held', to: 'pending', reason: null });
       this.#options.onResumed(owner);
     } else {
-      const reason = registration.switchedOff?.reason ?? 'registration paused';
+      const reason = heldReason(registration);
       await this.#moveAll(owner, { from: 'pending', to: 'held', reason });
     }
   }

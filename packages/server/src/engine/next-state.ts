@@ -1,6 +1,6 @@
 import type { Delivery } from '../core/delivery.ts';
 import { type Outcome, judge } from '../core/outcome.ts';
-import { type Registration, isActive } from '../core/registration.ts';
+import { GONE, heldReason, isActive, type Registration } from '../core/registration.ts';
 import { retryAfterMs } from '../core/retry-after.ts';
 import { nextDueAt, type Schedule } from '../core/schedule.ts';
 import type { NextState } from '../store/port.ts';
@@ -20,15 +20,13 @@ export type AttemptEnd = {
   readonly random: number;
 };
 
-const PAUSED = 'registration paused';
-
 /** Where a delivery goes after an attempt; see `docs/state-machine.md`. */
 export function nextState(end: AttemptEnd): NextState {
   const verdict = judge(end.outcome);
   if (verdict === 'delivered') return { state: 'delivered', reason: null };
   if (end.registration === undefined) return { state: 'cancelled', reason: 'registration deleted' };
-  if (verdict === 'gone') return { state: 'held', reason: 'endpoint gone' };
-  if (!isActive(end.registration)) return { state: 'held', reason: PAUSED };
+  if (verdict === 'gone') return { state: 'held', reason: GONE };
+  if (!isActive(end.registration)) return { state: 'held', reason: heldReason(end.registration) };
   return retryState(end);
 }
 

@@ -1,8 +1,10 @@
 import type { Attempt } from '../core/attempt.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Concern } from '../core/concern.ts';
 import type { Delivery } from '../core/delivery.ts';
 import type { Registration } from '../core/registration.ts';
 import type { Schedule } from '../core/schedule.ts';
+import type { SwitchOffRule } from '../core/streak.ts';
 import type { Egress } from '../egress/port.ts';
 import type { SubjectsOf } from './matching.ts';
 import type { NodeInfo, Store } from '../store/port.ts';
@@ -35,8 +37,15 @@ export type EngineOptions = {
   readonly subjectsOf: SubjectsOf;
   /** Called after each attempt, before it is written. */
   readonly onAttempt: (registration: Registration, delivery: Delivery, attempt: Attempt) => void;
-  /** Called when an endpoint answered 410: resolves once the registration is switched off, and never rejects. */
-  readonly onGone: (registration: Registration) => Promise<void>;
+  /** When endpoints that only fail are switched off; null for never. */
+  readonly switchOffRule: SwitchOffRule | null;
+  /**
+   * Switches a registration off, for an endpoint that answered 410 or failed too long. Resolves when
+   * that is durable, true unless it was off before; false when it failed.
+   */
+  readonly switchOff: (registration: Registration, reason: string) => Promise<boolean>;
+  /** Told of endpoints that fail, are switched off or are back: by the node that sends to them. */
+  readonly onConcern: (concern: Concern) => void;
 };
 
 export type RegistrationChange = {

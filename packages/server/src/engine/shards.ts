@@ -6,6 +6,8 @@ import type { Backlog, Membership, NodeEvents, NodeInfo, Recovery, Store } from 
 export type ShardsOptions = {
   readonly store: Pick<Store, 'join' | 'recover' | 'waiting' | 'wake' | 'drop'>;
   readonly node: NodeInfo;
+  /** Learns what is known of the endpoints of these shards. */
+  readonly load: (shards: readonly number[]) => Promise<void>;
   /** Learns how registrations are now. */
   readonly refresh: () => Promise<void>;
   /** Takes over what waits for one registration. */
@@ -66,10 +68,11 @@ export class Shards {
   }
 
   #events(): NodeEvents {
-    const { store, refresh, drop, finish, abandon } = this.#options;
+    const { store, load, refresh, drop, finish, abandon } = this.#options;
     return {
       gained: async (shards) => {
         const found = await store.recover(shards);
+        await load(shards);
         // What was matched with a registration may be known here before the registration is.
         await refresh();
         for (const shard of shards) this.#owned.add(shard);

@@ -24,8 +24,8 @@ const TEST_EVERY_MS = 1000;
 export type RegistrationsService = Registrations & {
   /** Removes the old secrets that sign nothing any more. */
   readonly forgetOldSecrets: () => Promise<void>;
-  /** Switches a registration off, with the reason its holder is shown; its deliveries are held. */
-  readonly switchOff: (tenant: string, id: string, reason: string) => Promise<void>;
+  /** Switches a registration off, with the reason its holder is shown; its deliveries are held. False when it was off, or is gone. */
+  readonly switchOff: (tenant: string, id: string, reason: string) => Promise<boolean>;
   /** Learns of a change that another node made; undefined where it is gone. What that is to the engine. */
   readonly learn: (
     ref: RegistrationRef,
@@ -195,13 +195,14 @@ async function forgetOldSecrets(place: Place): Promise<void> {
   }
 }
 
-async function switchOff(one: One, reason: string): Promise<void> {
+async function switchOff(one: One, reason: string): Promise<boolean> {
   const { deps, known, tenant, id } = one;
-  await inTurn(one, async () => {
-    if (known.get(tenant, id)?.switchedOff !== null) return;
+  return inTurn(one, async () => {
+    if (known.get(tenant, id)?.switchedOff !== null) return false;
     const switchedOff = { at: deps.clock.now(), reason };
     const change = { what: 'registration switched off', by: SERVICE };
     await update(one, change, (current) => ({ ...current, switchedOff }));
+    return true;
   });
 }
 

@@ -18,6 +18,7 @@ import {
   type Store,
 } from './port.ts';
 import { searchContract } from './testing/search-contract.ts';
+import { streaksContract } from './testing/streaks-contract.ts';
 import { waitingContract } from './testing/waiting-contract.ts';
 
 const DAY_MS = 86_400_000;
@@ -35,6 +36,7 @@ export function storeContract(
 ): void {
   searchContract(open);
   orderContract(open);
+  streaksContract(open);
   waitingContract(open);
   let store: Store;
   let done: () => Promise<void>;

@@ -5,6 +5,7 @@ import type { Filter } from '../core/filter.ts';
 import type { Id } from '../core/id.ts';
 import type { ApiKey } from '../core/key.ts';
 import type { Registration, RegistrationRef } from '../core/registration.ts';
+import type { Streak } from '../core/streak.ts';
 import type { SubjectPaths } from '../core/subjects.ts';
 import type { Tenant } from '../core/tenant.ts';
 import type {
@@ -121,6 +122,11 @@ export type Settlement = {
   readonly ordered: boolean;
 };
 
+/** How a registration's endpoint fails. */
+export type StreakOf = RegistrationRef & { readonly streak: Streak };
+/** Null where it fails no more. */
+export type StreakChange = RegistrationRef & { readonly streak: Streak | null };
+
 export type LaneRoom = {
   readonly tenant: string;
   readonly registrationId: Id;
@@ -183,6 +189,10 @@ export interface Store {
   nodes(): Promise<readonly NodeRow[]>;
   /** What changed of registrations, filters, tenants and keys after `version`; null asks for the version alone. */
   changes(version: number | null): Promise<ConfigurationChanges>;
+  /** What is kept of failing endpoints in these shards. */
+  streaks(shards: readonly number[]): Promise<readonly StreakOf[]>;
+  /** Keeps these, of registrations that there are. Writes nothing once the node was given up. */
+  putStreaks(changes: readonly StreakChange[]): Promise<void>;
   /** How many were moved; fewer than `limit` means none is left. */
   move(move: Move): Promise<number>;
   /**

@@ -1,4 +1,5 @@
 import type { Attempt } from '../core/attempt.ts';
+import type { Concern } from '../core/concern.ts';
 import { explain } from '../core/explain.ts';
 import { type Registration, registrationKey } from '../core/registration.ts';
 import type { Logger } from './log.ts';
@@ -14,6 +15,8 @@ export type Telemetry = {
     readonly host: string | null;
     readonly rule: string;
   }) => void;
+  /** An endpoint fails, was switched off or is back. */
+  readonly concerned: (concern: Concern) => void;
   readonly registered: (
     registration: Registration,
     change: 'added' | 'changed' | 'removed',
@@ -52,6 +55,11 @@ export function createTelemetry(log: Logger, metrics: Metrics): Telemetry {
     blocked: (blocked) => {
       metrics.blocked(blocked.rule);
       log.warn(blocked, 'blocked');
+    },
+    concerned: ({ registration: { tenant, id }, at: _at, kind, ...rest }) => {
+      metrics.concerned(kind);
+      const line = { tenant, registration: id, ...rest };
+      log[kind === 'recovered' ? 'info' : 'warn'](line, `endpoint ${kind}`);
     },
     registered: ({ tenant, id, filters, isPaused }, change) => {
       log.info({ tenant, registration: id, filters, isPaused }, `registration ${change}`);

@@ -10,6 +10,8 @@ import type {
   Recovery,
   Settlement,
   Store,
+  StreakChange,
+  StreakOf,
   Unfinished,
 } from '../../store/port.ts';
 
@@ -41,6 +43,8 @@ export type EngineStore = Pick<
   | 'wake'
   | 'drop'
   | 'unfinished'
+  | 'streaks'
+  | 'putStreaks'
 >;
 
 /**
@@ -56,6 +60,7 @@ export class MemoryStore implements EngineStore {
   readonly #delay: () => Promise<void>;
   /** Those that have not ended, in order of acceptance. */
   readonly #open = new Map<string, MemoryRow[]>();
+  readonly #streaks = new Map<string, StreakOf>();
   #calls = 0;
   #order: Promise<unknown> = Promise.resolve();
 
@@ -79,6 +84,8 @@ export class MemoryStore implements EngineStore {
       wake: this.wake,
       drop: this.drop,
       unfinished: whileAlive(() => this.unfinished()),
+      streaks: whileAlive(() => this.streaks()),
+      putStreaks: whileAlive((changes: readonly StreakChange[]) => this.putStreaks(changes)),
       move: whileAlive((move: Move) => this.move(move)),
       unorder: whileAlive((tenant: string, id: string, limit: number) =>
         this.unorder(tenant, id, limit),
@@ -170,6 +177,19 @@ export class MemoryStore implements EngineStore {
       const rows = this.#openOf(registrationId).filter((row) => row.orderKeys !== null);
       for (const row of rows.slice(0, limit)) row.orderKeys = null;
       return rows.length > 0;
+    });
+  }
+
+  streaks(): Promise<readonly StreakOf[]> {
+    return this.#inOrder(() => [...this.#streaks.values()]);
+  }
+
+  putStreaks(changes: readonly StreakChange[]): Promise<void> {
+    return this.#inOrder(() => {
+      for (const { streak, ...ref } of changes) {
+        if (streak === null) this.#streaks.delete(ref.id);
+        else this.#streaks.set(ref.id, { ...ref, streak });
+      }
     });
   }
 

@@ -29,7 +29,10 @@ export class Simulation {
   #crashes = 0;
   #made = 0;
   readonly #deliveredBefore = new Map<Id, number>();
-  readonly #goners: { readonly registration: Registration; readonly resolve: () => void }[] = [];
+  readonly #goners: {
+    readonly registration: Registration;
+    readonly resolve: (isOff: boolean) => void;
+  }[] = [];
   /** The step of the schedule at which a delivery's last attempt was made, where that was a probe. */
   readonly #probedAt = new Map<Id, number>();
   /** Deliveries that a person retried: they may arrive again. */
@@ -80,8 +83,10 @@ export class Simulation {
       windowBytes: 20_000,
       subjectsOf: (_action, text) => (JSON.parse(text) as { Users: string[] }).Users,
       onAttempt: () => undefined,
-      onGone: (registration) =>
+      switchOffRule: { afterMs: 60_000, failures: 20 },
+      switchOff: (registration) =>
         new Promise((resolve) => this.#goners.push({ registration, resolve })),
+      onConcern: () => undefined,
     });
   }
 
@@ -209,7 +214,7 @@ export class Simulation {
       const current = this.#registrations.get(registration.id);
       if (current !== undefined)
         this.#change({ ...current, switchedOff: { at: this.#now, reason: 'gone' } });
-      resolve();
+      resolve(current !== undefined);
     }
   }
 

@@ -19,6 +19,7 @@ import { cancel, move, retry } from './write-deliveries.ts';
 import { check, noted, notedIfKnown, putSetting, setting, writes } from './write-installation.ts';
 import { deleteTenant } from './write-removal.ts';
 import { unorder } from './write-order.ts';
+import { putStreaks, streaks } from './streaks.ts';
 import { settle } from './write-settle.ts';
 
 export type PostgresOptions = DatabaseOptions & {
@@ -106,6 +107,8 @@ function deliveryCalls(
   | 'release'
   | 'recover'
   | 'waiting'
+  | 'streaks'
+  | 'putStreaks'
   | 'move'
   | 'unorder'
   | 'retry'
@@ -120,6 +123,8 @@ function deliveryCalls(
     release: (released) => release(place, released),
     recover: (shards) => recover(place, shards),
     waiting: (shards) => waiting(place, shards),
+    streaks: (shards) => streaks(place, shards),
+    putStreaks: (changed) => putStreaks(place, changed),
     move: (asked) => move(place, asked),
     unorder: (tenant, registrationId, limit) =>
       unorder(database, { tenant, registrationId }, limit),

@@ -36,6 +36,11 @@ const DELETE_REGISTRATION: Statement = {
   text: 'delete from registrations where tenant = $1 and id = $2 returning id',
 };
 
+const DELETE_STREAK: Statement = {
+  name: 'delete streak',
+  text: 'delete from streaks where tenant = $1 and registration_id = $2',
+};
+
 const PUT_FILTER: Statement = {
   name: 'put filter',
   text: `
@@ -128,6 +133,7 @@ export const writes = {
     return rows.length === 1 && ({ kind: 'registration', tenant, id } as const);
   },
   deleteRegistration: (tenant: string, id: string) => async (query: Query) => {
+    await query(DELETE_STREAK, [tenant, id]);
     const rows = await query(DELETE_REGISTRATION, [tenant, id]);
     return rows.length === 1 && ({ kind: 'registration', tenant, id } as const);
   },

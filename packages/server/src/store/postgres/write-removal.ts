@@ -44,6 +44,7 @@ const TABLES: readonly Statement[] = [
   deleteSome('event_keys', 'key'),
   deleteSome('outcomes', 'id'),
   deleteSome('idempotency', 'key'),
+  deleteSome('streaks', 'registration_id'),
   deleteSome('registrations', 'id'),
   deleteSome('api_keys', 'id'),
 ];

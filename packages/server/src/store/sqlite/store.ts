@@ -56,6 +56,8 @@ function createStore(writer: Channel, reader: Channel): Store {
     recover: () => writer.call('recover'),
     waiting: () => writer.call('waiting'),
     ...aloneCalls(),
+    streaks: () => writer.call('streaks'),
+    putStreaks: (changes) => writer.call('putStreaks', changes),
     move: (move: Move) => writer.call('move', move),
     unorder: (tenant, registrationId, limit) =>
       writer.call('unorder', tenant, registrationId, limit),

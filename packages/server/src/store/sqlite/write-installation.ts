@@ -113,8 +113,10 @@ function registrationWrites(database: DatabaseSync): Methods {
         id,
       );
     },
-    deleteRegistration: (tenant: string, id: string) =>
-      run('delete from registrations where tenant = ? and id = ?', tenant, id),
+    deleteRegistration: (tenant: string, id: string) => {
+      run('delete from streaks where tenant = ? and registration_id = ?', tenant, id);
+      return run('delete from registrations where tenant = ? and id = ?', tenant, id);
+    },
   };
 }
 

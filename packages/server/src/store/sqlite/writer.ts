@@ -9,6 +9,7 @@ import { keyWrites } from './keys.ts';
 import { installationWrites } from './write-installation.ts';
 import { orderWrites } from './write-order.ts';
 import { removals } from './write-removal.ts';
+import { streakWrites } from './streaks.ts';
 import { settleWrites } from './write-settle.ts';
 import { serveWrites } from './worker.ts';
 
@@ -25,6 +26,7 @@ const methods: Methods = {
   ...orderWrites(database),
   ...installationWrites(database),
   ...removals(database),
+  ...streakWrites(database),
   ...keyWrites(database),
   ready: () => lock.isOpen,
 };

@@ -23,6 +23,19 @@ create table registrations (
 );
 create unique index registrations_in_any_case on registrations (tenant, lower(id));
 
+-- Endpoints that fail, since when, and what was told of it; written once a minute.
+create table streaks (
+  tenant          text collate "C" not null,
+  registration_id text collate "C" not null,
+  shard           smallint not null,
+  failures        bigint not null,
+  since           bigint not null,
+  told            smallint not null,
+  was_off         boolean not null,
+  primary key (tenant, registration_id)
+);
+create index streaks_by_shard on streaks (shard);
+
 create table filters (
   name     text collate "C" primary key,
   document text not null

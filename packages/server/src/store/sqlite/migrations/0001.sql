@@ -24,6 +24,17 @@ create table registrations (
   primary key (tenant, id)
 ) without rowid;
 
+-- Endpoints that fail, since when, and what was told of it; written once a minute.
+create table streaks (
+  tenant          text not null,
+  registration_id text not null,
+  failures        integer not null,
+  since           integer not null,
+  told            integer not null,
+  was_off         integer not null,
+  primary key (tenant, registration_id)
+) without rowid;
+
 create table filters (
   name     text primary key collate nocase,
   document text not null
