@@ -16,6 +16,9 @@ export type Make = {
   readonly event: () => Promise<string>;
   /** One that is held. */
   readonly delivery: () => Promise<string>;
+  /** One that has not ended. */
+  readonly replay: () => Promise<string>;
+  readonly pausedReplay: () => Promise<string>;
   readonly tenant: () => Promise<string>;
   readonly key: () => Promise<string>;
   readonly filter: () => Promise<string>;
@@ -120,6 +123,29 @@ export const ROUTES: Readonly<Record<string, Route>> = {
     access: 'write',
     isAudited: true,
     call: async (make) => id(await make.delivery()),
+  },
+  createReplay: {
+    access: 'write',
+    isAudited: true,
+    bodyForForeign: { From: '2020-01-01' },
+    call: async (make) => ({ ...id(await make.registration()), body: { From: '2020-01-01' } }),
+  },
+  listReplays: { access: 'read', call: plain },
+  getReplay: { access: 'read', call: async (make) => id(await make.replay()) },
+  pauseReplay: {
+    access: 'write',
+    isAudited: true,
+    call: async (make) => id(await make.replay()),
+  },
+  resumeReplay: {
+    access: 'write',
+    isAudited: true,
+    call: async (make) => id(await make.pausedReplay()),
+  },
+  cancelReplay: {
+    access: 'write',
+    isAudited: true,
+    call: async (make) => id(await make.replay()),
   },
   listTenants: { access: 'admin', call: plain },
   createTenant: {

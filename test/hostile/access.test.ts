@@ -42,6 +42,13 @@ function makeIn(uri: string): Make {
   const registration = async (rest: object = {}): Promise<string> =>
     (await made('/webhooks/registrations', { WebHookUri: uri, ...rest })).Id;
   const event = async (): Promise<string> => (await made('/webhooks/events', { Action: 'A' })).Id;
+  /** Those before it end, so that there are never too many. */
+  const replay = async (): Promise<string> => {
+    const { json } = await inTenant('GET', '/webhooks/replays');
+    for (const { Id } of json.Items) await inTenant('POST', `/webhooks/replays/${Id}/cancel`);
+    const path = `/webhooks/registrations/${await registration({ IsPaused: true })}/replay`;
+    return (await made(path, { From: '2020-01-01' })).Id;
+  };
   let n = 0;
   return {
     registration: () => registration(),
@@ -54,6 +61,12 @@ function makeIn(uri: string): Make {
         `/webhooks/deliveries?registrationId=${registrationId}`,
       );
       return json.Items[0].Id;
+    },
+    replay,
+    pausedReplay: async () => {
+      const id = await replay();
+      await made(`/webhooks/replays/${id}/pause`, {});
+      return id;
     },
     tenant: async () => (await made('/admin/tenants', { Id: `made-${(n += 1)}` })).Id,
     key: async () => (await made(`/admin/tenants/${TENANT}/keys`, { Level: 'Publish' })).Id,

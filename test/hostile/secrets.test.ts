@@ -159,7 +159,17 @@ function maker(): Make {
     (await ask('POST', path, body)).json.Id;
   const register = (rest: object = {}) =>
     idOf('/webhooks/registrations', registration('/hook', rest));
+  const replay = async (): Promise<string> =>
+    idOf(`/webhooks/registrations/${await register({ IsPaused: true })}/replay`, {
+      From: '2020-01-01',
+    });
   return {
+    replay,
+    pausedReplay: async () => {
+      const id = await replay();
+      await ask('POST', `/webhooks/replays/${id}/pause`);
+      return id;
+    },
     registration: () => register(),
     event: () => idOf('/webhooks/events', { Action: 'A' }),
     delivery: async () => {

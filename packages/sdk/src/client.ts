@@ -70,6 +70,39 @@ export type Delivery = {
   readonly CreatedAt: string;
   readonly NextAttemptAt: string | null;
   readonly EndedAt: string | null;
+  /** The delivery that this one repeats, and the replay that made it. */
+  readonly ReplayOf: string | null;
+  readonly ReplayId: string | null;
+};
+
+/** What is sent again: at least one member but `Rate`, and all that are given must be so. */
+export type ReplayRequest = {
+  /** When the deliveries were made, ISO 8601. */
+  readonly From?: string;
+  readonly To?: string;
+  readonly States?: readonly ('delivered' | 'exhausted' | 'cancelled')[];
+  readonly Filters?: readonly string[];
+  /** A learner's or course's id, e-mail address or login name. */
+  readonly Subject?: string;
+  readonly Deliveries?: readonly string[];
+  /** Deliveries a second at most: 50 where left out. */
+  readonly Rate?: number;
+};
+
+export type Replay = {
+  readonly Id: string;
+  readonly RegistrationId: string;
+  readonly State: 'running' | 'paused' | 'done' | 'cancelled';
+  readonly Reason: string | null;
+  /** How many there were to send; null where that is not known. */
+  readonly Total: number | null;
+  readonly TotalIsExact: boolean;
+  /** Deliveries made so far. */
+  readonly Done: number;
+  readonly ReachedAt: string | null;
+  readonly Rate: number;
+  readonly CreatedAt: string;
+  readonly EndedAt: string | null;
 };
 
 export type PublishOptions = {
@@ -167,21 +200,44 @@ export class SchoolbellClient {
   }
 
   /** Newest first, page after page. */
-  async *deliveries(query: Readonly<Record<string, string>> = {}): AsyncGenerator<Delivery> {
-    let cursor: string | null = null;
-    do {
-      const parameters = new URLSearchParams(cursor === null ? query : { ...query, cursor });
-      const page: { Items: Delivery[]; Next: string | null } = await this.#call(
-        'GET',
-        `/webhooks/deliveries?${parameters.toString()}`,
-      );
-      yield* page.Items;
-      cursor = page.Next;
-    } while (cursor !== null);
+  deliveries(query: Readonly<Record<string, string>> = {}): AsyncGenerator<Delivery> {
+    return this.#pages('/webhooks/deliveries', query);
   }
 
   retry(deliveryId: string): Promise<void> {
     return this.#call('POST', `/webhooks/deliveries/${encodeURIComponent(deliveryId)}/retry`);
+  }
+
+  /** Begins to send again what a registration was sent; `replay` tells how far it is. */
+  startReplay(registrationId: string, request: ReplayRequest): Promise<Replay> {
+    const path = `/webhooks/registrations/${encodeURIComponent(registrationId)}/replay`;
+    return this.#call('POST', path, request);
+  }
+
+  replay(id: string): Promise<Replay> {
+    return this.#call('GET', `/webhooks/replays/${encodeURIComponent(id)}`);
+  }
+
+  /** Newest first, page after page. */
+  replays(query: Readonly<Record<string, string>> = {}): AsyncGenerator<Replay> {
+    return this.#pages('/webhooks/replays', query);
+  }
+
+  changeReplay(id: string, change: 'pause' | 'resume' | 'cancel'): Promise<Replay> {
+    return this.#call('POST', `/webhooks/replays/${encodeURIComponent(id)}/${change}`);
+  }
+
+  async *#pages<Row>(path: string, query: Readonly<Record<string, string>>): AsyncGenerator<Row> {
+    let cursor: string | null = null;
+    do {
+      const parameters = new URLSearchParams(cursor === null ? query : { ...query, cursor });
+      const page: { Items: Row[]; Next: string | null } = await this.#call(
+        'GET',
+        `${path}?${parameters.toString()}`,
+      );
+      yield* page.Items;
+      cursor = page.Next;
+    } while (cursor !== null);
   }
 
   async #publish<T>(

@@ -5,6 +5,8 @@ export {
   type Receipt,
   type Registration,
   type RegistrationRequest,
+  type Replay,
+  type ReplayRequest,
   type SecretChange,
   SchoolbellClient,
   type ClientOptions,

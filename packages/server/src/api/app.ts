@@ -14,6 +14,7 @@ import { filterRoutes } from './filters.ts';
 import { matchRoutes } from './match.ts';
 import { withoutPrefix } from './links.ts';
 import { registrationRoutes } from './registrations.ts';
+import { replayRoutes } from './replays.ts';
 import type { RouteDeps } from './route-deps.ts';
 import { serviceRoutes } from './service-routes.ts';
 import { subscribeRoutes } from './subscribe.ts';
@@ -60,6 +61,7 @@ export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
       subscribeRoutes,
       eventRoutes,
       deliveryRoutes,
+      replayRoutes,
       adminRoutes,
       auditRoutes,
       serviceRoutes,

@@ -86,6 +86,8 @@ export function deliveryJson(row: DeliveryRow): object {
     CreatedAt: new Date(row.createdAt).toISOString(),
     NextAttemptAt: isoOrNull(row.dueAt),
     EndedAt: isoOrNull(row.endedAt),
+    ReplayOf: row.replayOf,
+    ReplayId: row.jobId,
   };
 }
 

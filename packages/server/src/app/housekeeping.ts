@@ -8,7 +8,7 @@ const PAUSE_MS = 50;
 const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
 
 export type HousekeepingOptions = {
-  readonly store: Pick<Store, 'prune' | 'pruneIdempotency' | 'pruneAudit'>;
+  readonly store: Pick<Store, 'prune' | 'pruneJobs' | 'pruneIdempotency' | 'pruneAudit'>;
   readonly clock: Clock;
   readonly retentionMs: number;
   readonly auditRetentionMs: number;
@@ -53,6 +53,7 @@ export class Housekeeping {
       await forget();
       await this.#inSteps(() => store.pruneIdempotency(clock.now() - IDEMPOTENCY_KEPT_MS, STEP));
       await this.#inSteps(() => store.prune(clock.now() - retentionMs, STEP));
+      await this.#inSteps(() => store.pruneJobs(clock.now() - retentionMs, STEP));
       await this.#inSteps(() => store.pruneAudit(clock.now() - auditRetentionMs, STEP));
     } catch (error) {
       onError(error);

@@ -8,6 +8,7 @@ import type { Egress } from '../egress/port.ts';
 import type { AcceptAnswer, AcceptRequest } from '../engine/acceptor.ts';
 import { Engine } from '../engine/engine.ts';
 import type { EngineOptions } from '../engine/options.ts';
+import { JobRunner } from '../engine/job-runner.ts';
 import { createAudit } from '../service/audit.ts';
 import { Configuration } from '../service/configuration.ts';
 import { createDeliveries } from '../service/deliveries.ts';
@@ -16,6 +17,7 @@ import { createFilters, subjectsBy } from '../service/filters.ts';
 import { Indexer } from '../service/indexer.ts';
 import { createKeys } from '../service/keys.ts';
 import type { Filters, IdValidator, Library, Registrar } from '../service/library.ts';
+import { createReplays } from '../service/replays.ts';
 import { createRegistrations, type RegistrationsService } from '../service/registrations.ts';
 import { createTenants } from '../service/tenants.ts';
 import { createTrials } from '../service/trials.ts';
@@ -52,6 +54,7 @@ export type Ground = {
 export type Parts = {
   readonly library: Library;
   readonly engine: Engine;
+  readonly jobs: JobRunner;
   readonly indexer: Indexer;
   readonly egress: Egress;
   readonly metrics: Metrics;
@@ -94,25 +97,44 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   };
   const tenants = await createTenants({ store, clock: systemClock, onRemove });
   const learn = learning({ registrations, filters, tenants, keys, engine });
-  const indexer = openIndexer({ store, filters, telemetry });
-  const accept = (request: AcceptRequest): Promise<AcceptAnswer> => engine.accept(request);
-  const events = createEvents({ store, tenants, registrations, index: indexer, accept });
-  const deliveries = createDeliveries({
-    store,
-    index: indexer,
-    clock: dueClock,
+  const { indexer, jobs, ...log } = openLog(ground, {
     engine,
+    filters,
     registrations,
+    telemetry,
+    tenants,
   });
   await engine.start(tenants.list().flatMap(({ id }) => registrations.list(id)));
+  jobs.start();
   const ready = (): Promise<void> => store.check();
-  const audit = createAudit({ store, tenants });
-  const trials = createTrials({ filters, events });
-  const parts = { registrations, filters, events, deliveries, tenants, keys, audit, trials };
+  const trials = createTrials({ filters, events: log.events });
+  const parts = { ...log, registrations, filters, tenants, keys, trials };
   const nodes = { list: () => store.nodes() };
   const library = { ...parts, nodes, refresh: configuration.refresh, ready };
   const { forgetOldSecrets } = registrations;
-  return { library, engine, indexer, egress, metrics, telemetry, forgetOldSecrets };
+  return { library, engine, jobs, indexer, egress, metrics, telemetry, forgetOldSecrets };
+}
+
+type LogParts = Pick<Parts, 'engine' | 'telemetry'> &
+  Pick<Library, 'filters' | 'registrations' | 'tenants'>;
+
+/** What happened, where it went, who did what, and sending again. */
+function openLog(
+  { store }: Ground,
+  { engine, filters, registrations, telemetry, tenants }: LogParts,
+) {
+  const index = openIndexer({ store, filters, telemetry });
+  const accept = (request: AcceptRequest): Promise<AcceptAnswer> => engine.accept(request);
+  const jobs = createJobRunner(store, { engine, filters, telemetry });
+  const look = (): void => jobs.look();
+  return {
+    indexer: index,
+    jobs,
+    events: createEvents({ store, tenants, registrations, index, accept }),
+    deliveries: createDeliveries({ store, index, clock: dueClock, engine, registrations }),
+    replays: createReplays({ store, index, clock: dueClock, filters, registrations, look }),
+    audit: createAudit({ store, tenants }),
+  };
 }
 
 /** Begins with what an earlier run left. */
@@ -160,6 +182,20 @@ function createEngine(
 function switchOffRuleOf({ switchOffAfterMs, switchOffFailures }: Config): SwitchOffRule | null {
   if (switchOffAfterMs === null) return null;
   return { afterMs: switchOffAfterMs, failures: switchOffFailures };
+}
+
+function createJobRunner(
+  store: Store,
+  { engine, filters, telemetry }: Pick<LogParts, 'engine' | 'filters' | 'telemetry'>,
+): JobRunner {
+  const onError = (error: unknown): void => telemetry.failed(error, 'sending again');
+  return new JobRunner({
+    store,
+    engine,
+    clock: dueClock,
+    subjectsOf: subjectsBy(filters),
+    onError,
+  });
 }
 
 type RegistrationParts = Pick<Parts, 'egress' | 'telemetry' | 'engine'> &

@@ -4,6 +4,7 @@ import { type Config, readConfig } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Caller } from '../core/key.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { JobRunner } from '../engine/job-runner.ts';
 import type { Library } from '../service/library.ts';
 import type { Store } from '../store/port.ts';
 import type { Answered } from '../telemetry/events.ts';
@@ -69,14 +70,14 @@ async function assemble(
   const log = options.log ?? createLog(config.logLevel);
   let api: FastifyInstance | undefined;
   const parts = await buildLibrary({ config, hooks: options, keys, store, log, api: () => api });
-  const { library, engine, indexer, egress, telemetry } = parts;
+  const { library, engine, jobs, indexer, egress, telemetry } = parts;
   api = await openApi(config, parts);
   const listener = api;
   const housekeeping = startHousekeeping(config, store, parts);
   warnOfOpenings(config, telemetry);
   const stop = once(async (reason) => {
     telemetry.stopping(reason);
-    await Promise.all([listener.close(), housekeeping.stop(), stopEngine(engine)]);
+    await Promise.all([listener.close(), housekeeping.stop(), stopWork(jobs, engine)]);
     await indexer.stop();
     await egress.close();
     await store.close();
@@ -133,9 +134,9 @@ function startHousekeeping(
   return housekeeping;
 }
 
-function stopEngine(engine: Engine): Promise<void> {
+function stopWork(jobs: JobRunner, engine: Engine): Promise<void> {
   const timeout = new Promise<void>((resolve) => setTimeout(resolve, STOP_AFTER_MS).unref());
-  return Promise.race([engine.stop(), timeout]);
+  return Promise.race([jobs.stop().then(() => engine.stop()), timeout]);
 }
 
 function once(stop: (reason: string) => Promise<void>): (reason?: string) => Promise<void> {

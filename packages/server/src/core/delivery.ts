@@ -18,6 +18,8 @@ export type Delivery = {
   readonly step: number;
   /** True when others may wait for its end: it has keys by which it is ordered. */
   readonly ordered: boolean;
+  /** The delivery that this one repeats; absent where it is the first. */
+  readonly replayOf?: Id;
 };
 
 /** Separates notification texts in the store: no JSON text can hold this character unescaped. */

@@ -84,6 +84,7 @@ test('headers come in order, those of the registration last', () => {
     id: 'd1',
     timestampSeconds: 5,
     body: Buffer.from('{}'),
+    replayOf: 'd0',
     headers: [['X-Own', 'v']],
   });
   assert.deepEqual(
@@ -94,6 +95,7 @@ test('headers come in order, those of the registration last', () => {
       'webhook-id',
       'webhook-timestamp',
       'webhook-signature',
+      'webhook-replay',
       'X-Own',
     ],
   );

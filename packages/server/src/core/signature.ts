@@ -41,6 +41,8 @@ export type SignedDelivery = {
   /** Of this attempt, in seconds since 1970. */
   readonly timestampSeconds: number;
   readonly body: Uint8Array;
+  /** The delivery that this one repeats. */
+  readonly replayOf?: string | undefined;
   /** The registration's own headers, which come last. */
   readonly headers: readonly (readonly [name: string, value: string])[];
 };
@@ -49,7 +51,7 @@ export type SignedDelivery = {
 export function deliveryHeaders(
   delivery: SignedDelivery,
 ): (readonly [name: string, value: string])[] {
-  const { msSecret, standardSecrets, id, timestampSeconds, body, headers } = delivery;
+  const { msSecret, standardSecrets, id, timestampSeconds, body, replayOf, headers } = delivery;
   const signatures = standardSecrets.map((secret) =>
     standardSignature({ secret, id, timestampSeconds, body }),
   );
@@ -59,6 +61,7 @@ export function deliveryHeaders(
     ['webhook-id', id],
     ['webhook-timestamp', String(timestampSeconds)],
     ['webhook-signature', signatures.join(' ')],
+    ...(replayOf === undefined ? [] : [['webhook-replay', replayOf] as const]),
     ...headers,
   ];
 }

@@ -102,6 +102,25 @@ export class Engine {
     return { inFlight, waitingCalls, ...figuresOf(this.#roster), waiting: this.waiting.total() };
   }
 
+  /** The shards that this node sends for. */
+  shards(): readonly number[] {
+    return this.#shards.owned();
+  }
+
+  registration(ref: RegistrationRef): Registration | undefined {
+    return this.#roster.get(ref);
+  }
+
+  /**
+   * How many deliveries of what lies in the past may be made for it now: none while its lane has
+   * other work, so that they keep nothing waiting for long. Undefined where another node sends.
+   */
+  room(ref: RegistrationRef): number | undefined {
+    if (!this.#shards.owns(ref)) return undefined;
+    const lane = this.#shards.mayWork() ? this.#roster.activeLane(ref) : undefined;
+    return lane === undefined ? 0 : lane.roomForPast(this.#options.clock.now());
+  }
+
   /** Becomes a node, and takes over what waits in its shards: nothing that was pending is forgotten. */
   async start(registrations: readonly Registration[]): Promise<void> {
     for (const registration of registrations) this.#know(registration);
@@ -136,12 +155,11 @@ export class Engine {
     if (this.#shards.owns(ref)) this.#mover.follow(ref, registration);
   }
 
-  /** Looks for due deliveries of this registration now, or has the node look that sends for it. */
+  /** Looks for due deliveries of this registration now, or has the node look that sends for it. Those of one that is not active follow it. */
   wake(ref: RegistrationRef): void {
     if (!this.#shards.owns(ref)) return this.#shards.tell(ref);
-    const registration = this.#roster.get(ref);
-    if (registration === undefined) return;
-    const lane = this.#roster.lane(registration);
+    const lane = this.#roster.activeLane(ref);
+    if (lane === undefined) return this.align(ref);
     lane.noteDue(this.#options.clock.now());
     this.#attend(lane);
   }
@@ -198,10 +216,7 @@ export class Engine {
       takeOver: (backlog) => this.#takeOver(backlog),
       align: (ref) => this.#alignHeld(ref),
       unorder: (ref) => this.#unorderUnlessWanted(ref),
-      attend: (ref) => {
-        this.wake(ref);
-        if (this.#activeLane(ref) === undefined) this.align(ref);
-      },
+      attend: (ref) => this.wake(ref),
       drop: (ref, id) => this.drop(ref, id),
       load: (shards) => this.#streaks.load(shards),
       finish: async (shards) => {

@@ -9,6 +9,8 @@ import { Fifo } from './fifo.ts';
 export const LANE_WINDOW = 1024;
 /** And at most so many for each request it may have in flight: an endpoint that never did well holds little memory. */
 const WINDOW_PER_REQUEST = 32;
+/** Deliveries of what lies in the past that join it at once, for each request it may have in flight. */
+const PAST_PER_REQUEST = 4;
 /** Between requests to an endpoint that never took one: anybody can register anybody's address. */
 const UNPROVEN_REST_MS = 1000;
 
@@ -100,6 +102,14 @@ export class Lane {
   /** True when older deliveries wait in the store, so that new ones queue up behind them there. */
   isBehind(now: number): boolean {
     return this.claiming || this.nextDueAt <= now;
+  }
+
+  /** How many deliveries of what lies in the past it could do next to nothing: a few for each request. */
+  roomForPast(now: number): number {
+    const rests = Math.max(this.openUntil ?? 0, this.restsUntil) > now;
+    const waiting = this.queue.length + this.reserved;
+    if (rests || this.isBehind(now) || waiting > this.concurrency) return 0;
+    return PAST_PER_REQUEST * this.concurrency;
   }
 
   /** Learns that the store has a delivery due at `at`. */

@@ -38,6 +38,7 @@ export async function sendAttempt(
     id: delivery.id,
     timestampSeconds: Math.floor((deps.signingClock ?? deps.clock).now() / 1000),
     body,
+    replayOf: delivery.replayOf,
     headers: registration.headers,
   });
   const outcome = hideReflected(

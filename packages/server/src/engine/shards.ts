@@ -49,6 +49,10 @@ export class Shards {
     await this.#membership?.leave();
   }
 
+  owned(): readonly number[] {
+    return [...this.#owned];
+  }
+
   owns(ref: RegistrationRef): boolean {
     return this.#owned.has(shardOf(ref));
   }

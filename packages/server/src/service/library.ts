@@ -3,6 +3,7 @@ import type { AuditEntry, Origin } from '../core/audit.ts';
 import type { History } from '../core/explain-history.ts';
 import type { Filter } from '../core/filter.ts';
 import type { Id } from '../core/id.ts';
+import type { Job, JobChange, JobKind, Selection } from '../core/job.ts';
 import type { ApiKey, Caller, Level } from '../core/key.ts';
 import type { Missed } from '../core/missed.ts';
 import type { Ordering } from '../core/ordering.ts';
@@ -159,6 +160,34 @@ export interface Deliveries {
   cancel(tenant: string, id: string, by?: Origin): Promise<boolean>;
 }
 
+export type ReplayRequest = {
+  readonly kind: JobKind;
+  readonly selection: Selection;
+  readonly rate: number;
+};
+
+export type ReplayListQuery = {
+  readonly tenant: string;
+  readonly registrationId?: string;
+  readonly cursor?: string;
+  readonly limit: number;
+};
+
+/** Jobs that send again what lies in the past. */
+export interface Replays {
+  /** Undefined when there is no such registration; throws when there are too many unfinished ones. */
+  create(
+    tenant: string,
+    registrationId: string,
+    request: ReplayRequest,
+    by?: Origin,
+  ): Promise<Job | undefined>;
+  list(query: ReplayListQuery): Promise<Page<Job>>;
+  get(tenant: string, id: string): Promise<Job | undefined>;
+  /** The job as it is then; throws `conflict` when its state does not allow it. */
+  change(tenant: string, id: string, change: JobChange, by?: Origin): Promise<Job | undefined>;
+}
+
 export interface Tenants {
   list(): readonly Tenant[];
   get(id: string): Tenant | undefined;
@@ -206,6 +235,7 @@ export interface Library {
   readonly filters: Filters;
   readonly events: Events;
   readonly deliveries: Deliveries;
+  readonly replays: Replays;
   readonly tenants: Tenants;
   readonly keys: Keys;
   readonly audit: Audit;

@@ -17,6 +17,7 @@ import {
   type Settlement,
   type Store,
 } from './port.ts';
+import { jobContract } from './testing/job-contract.ts';
 import { searchContract } from './testing/search-contract.ts';
 import { streaksContract } from './testing/streaks-contract.ts';
 import { waitingContract } from './testing/waiting-contract.ts';
@@ -38,6 +39,7 @@ export function storeContract(
   orderContract(open);
   streaksContract(open);
   waitingContract(open);
+  jobContract(open);
   let store: Store;
   let done: () => Promise<void>;
   let tenantNumber = 0;

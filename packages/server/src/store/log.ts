@@ -23,6 +23,9 @@ export type DeliveryRow = {
   readonly picks: readonly number[] | null;
   /** What its last attempt came to; null while there was none. */
   readonly outcome: LastOutcome | null;
+  /** The job that made it, and the delivery that it repeats; null where it was made by its event. */
+  readonly jobId: Id | null;
+  readonly replayOf: Id | null;
 };
 
 export type LastOutcome = {

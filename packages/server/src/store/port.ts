@@ -8,6 +8,7 @@ import type { Registration, RegistrationRef } from '../core/registration.ts';
 import type { Streak } from '../core/streak.ts';
 import type { SubjectPaths } from '../core/subjects.ts';
 import type { Tenant } from '../core/tenant.ts';
+import type { JobStore } from './jobs.ts';
 import type {
   AuditQuery,
   Count,
@@ -49,6 +50,15 @@ export type {
   NodeRow,
   Recovery,
 } from './nodes.ts';
+export type {
+  Candidate,
+  Candidates,
+  JobDelivery,
+  JobMove,
+  JobQuery,
+  JobStep,
+  JobStore,
+} from './jobs.ts';
 
 /** One delivery as matched; `leased` ones go straight to their lane and are not claimed again. */
 export type NewDelivery = {
@@ -162,7 +172,7 @@ export const BEHIND = 'waits for an earlier delivery';
  * Where a write takes a `note`, it is appended to the audit log in the same transaction: both are
  * on disk or neither is. A write that changes nothing (false) or fails appends none.
  */
-export interface Store {
+export interface Store extends JobStore {
   /**
    * Writes events with their deliveries in one transaction for all publications. `version` names the
    * configuration they were matched with; when it has changed since, all are `stale` and none is written.

@@ -1,6 +1,7 @@
 import type { Attempt } from '../core/attempt.ts';
 import { DELIVERY_STATES, type DeliveryState, NOTIFICATION_SEPARATOR } from '../core/delivery.ts';
 import { idTime } from '../core/id.ts';
+import type { Job, JobState } from '../core/job.ts';
 import { BEHIND, type DeliveryRow, type EventRow, type LastOutcome } from './port.ts';
 
 /** What a database gives for a row. */
@@ -33,7 +34,17 @@ export function textOrNull(row: Row, column: string): string | null {
 
 /** The notification texts a delivery carries. */
 export function pickNotifications(row: Row): readonly string[] {
-  return pick(text(row, 'payload').split(NOTIFICATION_SEPARATOR), row);
+  return pick(notificationsOf(row), row);
+}
+
+/** The notification texts of an event. */
+export function notificationsOf(row: Row): readonly string[] {
+  return text(row, 'payload').split(NOTIFICATION_SEPARATOR);
+}
+
+/** Of an event's notifications, or their actions, those that a delivery carries. */
+export function picked(all: readonly string[], picks: readonly number[] | null): readonly string[] {
+  return picks === null ? all : picks.map((index) => all[index] ?? '');
 }
 
 export function toDeliveryRow(row: Row): DeliveryRow {
@@ -53,6 +64,8 @@ export function toDeliveryRow(row: Row): DeliveryRow {
     actions: pick(parse<string[]>(row, 'actions'), row),
     picks: row['picks'] === null ? null : parse<number[]>(row, 'picks'),
     outcome: row['class'] === null ? null : toLastOutcome(row),
+    jobId: textOrNull(row, 'job_id'),
+    replayOf: textOrNull(row, 'replay_of'),
   };
 }
 
@@ -77,7 +90,7 @@ export function toEventRow(row: Row): EventRow {
     acceptedAt: integer(row, 'accepted_at'),
     occurredAt: integerOrNull(row, 'occurred_at'),
     actions: parse<string[]>(row, 'actions'),
-    notifications: text(row, 'payload').split(NOTIFICATION_SEPARATOR),
+    notifications: notificationsOf(row),
   };
 }
 
@@ -91,12 +104,39 @@ export function toAttempt(row: Row): Attempt {
   };
 }
 
+/** What does not change about a job, as one document. */
+export function jobDocument({ kind, selection, rate, createdAt, total }: Job): string {
+  const { subject: _subject, ...rest } = selection;
+  return JSON.stringify({ kind, selection: rest, rate, createdAt, total });
+}
+
+export function toJob(row: Row): Job {
+  type Document = Pick<Job, 'kind' | 'rate' | 'createdAt' | 'total' | 'selection'>;
+  const { selection, ...rest } = parse<Document>(row, 'document');
+  return {
+    id: text(row, 'id'),
+    tenant: text(row, 'tenant'),
+    registrationId: text(row, 'registration_id'),
+    ...rest,
+    selection: { ...selection, subject: textOrNull(row, 'subject') },
+    state: text(row, 'state') as JobState,
+    reason: textOrNull(row, 'reason'),
+    endedAt: integerOrNull(row, 'ended_at'),
+    done: integer(row, 'done'),
+    cursor: textOrNull(row, 'cursor'),
+  };
+}
+
+/** A claimed delivery's `replayOf`, where it has one. */
+export function replayOf(row: Row): { readonly replayOf?: string } {
+  return row['replay_of'] === null ? {} : { replayOf: text(row, 'replay_of') };
+}
+
 /** JSON that this driver wrote itself. */
 export function parse<T>(row: Row, column: string): T {
   return JSON.parse(text(row, column)) as T;
 }
 
 function pick(all: readonly string[], row: Row): readonly string[] {
-  if (row['picks'] === null) return all;
-  return parse<number[]>(row, 'picks').map((index) => all[index] ?? '');
+  return picked(all, row['picks'] === null ? null : parse<number[]>(row, 'picks'));
 }

@@ -1,8 +1,10 @@
 import type { FastifySchema } from 'fastify';
 import { DELIVERY_STATES } from '../../core/delivery.ts';
+import { JOB_KINDS, JOB_STATES } from '../../core/job.ts';
 import {
   NewFilter,
   NewKey,
+  NewReplay,
   NewTenant,
   SecretChange,
   TenantChange,
@@ -212,6 +214,34 @@ const search = {
   },
 };
 
+const replayAnswer = {
+  type: 'object',
+  properties: {
+    Id: { type: 'string' },
+    Kind: { type: 'string', enum: [...JOB_KINDS] },
+    RegistrationId: { type: 'string' },
+    State: { type: 'string', enum: [...JOB_STATES] },
+    Reason: { type: 'string', nullable: true },
+    Total: {
+      type: 'integer',
+      nullable: true,
+      description: 'How many there were to send; null where counting them would take long.',
+    },
+    TotalIsExact: { type: 'boolean', description: 'False when there are more than 10,000.' },
+    Done: { type: 'integer', description: 'Deliveries made so far.' },
+    ReachedAt: {
+      type: 'string',
+      format: 'date-time',
+      nullable: true,
+      description: 'How far in the log it has come.',
+    },
+  },
+  additionalProperties: true,
+};
+const unfinished = {
+  409: { description: 'Its state does not allow it; Message says so.', ...errorBody },
+};
+
 function operation(
   tag: string,
   operationId: string,
@@ -225,6 +255,7 @@ const registration = operation.bind(null, 'Registrations');
 const filter = operation.bind(null, 'Filters');
 const event = operation.bind(null, 'Events');
 const delivery = operation.bind(null, 'Deliveries');
+const replay = operation.bind(null, 'Replays');
 const admin = operation.bind(null, 'Administration');
 const service = operation.bind(null, 'Service');
 
@@ -478,6 +509,55 @@ export const docs = {
   cancelDelivery: delivery('cancelDelivery', 'Cancel a delivery', {
     params: id,
     response: { 200: object('It is cancelled.'), ...refusals, ...notFound },
+  }),
+
+  createReplay: replay('createReplay', 'Send again what a registration was sent', {
+    params: id,
+    body: NewReplay,
+    response: {
+      202: { description: 'It has begun; Location says where to look.', ...replayAnswer },
+      ...refusals,
+      ...notFound,
+      409: { description: 'Too many are unfinished; Message says so.', ...errorBody },
+    },
+  }),
+  listReplays: replay('listReplays', 'List replays, newest first', {
+    querystring: {
+      type: 'object',
+      properties: { registrationId: { type: 'string' }, ...paging },
+    },
+    response: { 200: page('Newest first.'), ...refusals },
+  }),
+  getReplay: replay('getReplay', 'Read how far a replay is', {
+    params: id,
+    response: { 200: { description: 'The replay.', ...replayAnswer }, ...refusals, ...notFound },
+  }),
+  pauseReplay: replay('pauseReplay', 'Pause a replay', {
+    params: id,
+    response: {
+      200: { description: 'Paused.', ...replayAnswer },
+      ...refusals,
+      ...notFound,
+      ...unfinished,
+    },
+  }),
+  resumeReplay: replay('resumeReplay', 'Go on with a paused replay', {
+    params: id,
+    response: {
+      200: { description: 'It goes on.', ...replayAnswer },
+      ...refusals,
+      ...notFound,
+      ...unfinished,
+    },
+  }),
+  cancelReplay: replay('cancelReplay', 'End a replay', {
+    params: id,
+    response: {
+      200: { description: 'What it has made is sent, no more is made.', ...replayAnswer },
+      ...refusals,
+      ...notFound,
+      ...unfinished,
+    },
   }),
 
   listTenants: admin('listTenants', 'List tenants', {

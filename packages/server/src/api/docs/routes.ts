@@ -105,18 +105,29 @@ const SIGNATURE_HEADERS = [
   ],
 ] as const;
 
+const REPLAY_HEADER = {
+  name: 'webhook-replay',
+  in: 'header',
+  required: false,
+  description: 'Id of the delivery that this one repeats; only where it repeats one.',
+  schema: { type: 'string' },
+};
+
 function deliveryOf(filter: Filter): object {
   return {
     summary: filter.description,
     tags: ['Deliveries received'],
     security: [],
-    parameters: SIGNATURE_HEADERS.map(([name, description]) => ({
-      name,
-      in: 'header',
-      required: true,
-      description,
-      schema: { type: 'string' },
-    })),
+    parameters: [
+      ...SIGNATURE_HEADERS.map(([name, description]) => ({
+        name,
+        in: 'header',
+        required: true,
+        description,
+        schema: { type: 'string' },
+      })),
+      REPLAY_HEADER,
+    ],
     requestBody: {
       required: true,
       content: { 'application/json': { schema: envelopeSchema(filter) } },

@@ -1,5 +1,7 @@
 import { type Static, Type } from 'typebox';
+import { DEFAULT_RATE, ENDED_STATES, MAX_CHOSEN, MAX_RATE } from '../../core/job.ts';
 import { LEVELS } from '../../core/key.ts';
+import { MAX_SUBJECT_LENGTH } from '../../core/subjects.ts';
 import { MAX_QUOTA } from '../../core/tenant.ts';
 
 const maxPending = Type.Union([Type.Integer({ minimum: 1, maximum: MAX_QUOTA }), Type.Null()], {
@@ -85,5 +87,52 @@ export const SecretChange = Type.Object({
     }),
   ),
 });
+
+const time = (description: string) => Type.Optional(Type.String({ maxLength: 40, description }));
+
+export const NewReplay = Type.Object(
+  {
+    From: time('Of deliveries that were made from this time on, ISO 8601.'),
+    To: time('Of deliveries that were made before this time; now where it is left out.'),
+    States: Type.Optional(
+      Type.Array(Type.Enum([...ENDED_STATES]), {
+        minItems: 1,
+        maxItems: ENDED_STATES.length,
+        description: 'What became of them; any of these where it is left out.',
+      }),
+    ),
+    Filters: Type.Optional(
+      Type.Array(Type.String({ maxLength: 128 }), {
+        minItems: 1,
+        maxItems: 100,
+        description: 'Names of filters of which they carry a notification.',
+      }),
+    ),
+    Subject: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: MAX_SUBJECT_LENGTH,
+        pattern: String.raw`^[^\p{Cc}]*$`,
+        description: "A learner's or course's id, e-mail or login name. Forgotten at the end.",
+      }),
+    ),
+    Deliveries: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[0-9a-f]{32}$' }), {
+        minItems: 1,
+        maxItems: MAX_CHOSEN,
+        description: 'Only these.',
+      }),
+    ),
+    Rate: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: MAX_RATE,
+        default: DEFAULT_RATE,
+        description: 'Deliveries made in a second at most.',
+      }),
+    ),
+  },
+  { examples: [{ From: '2026-09-01T08:00:00Z', States: ['exhausted'] }] },
+);
 
 export type NewTenantBody = Static<typeof NewTenant>;

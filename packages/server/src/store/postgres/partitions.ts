@@ -69,7 +69,10 @@ function keepNeeded(day: number, before: number): string[] {
     `create temporary table needed on commit drop as
      select tenant, id, event_id from deliveries where event_id >= '${from}' and event_id < '${to}'
       union all
-     select tenant, id, event_id from ended_deliveries_${day} where ended_at >= ${before}`,
+     select tenant, id, event_id from ended_deliveries_${day} where ended_at >= ${before}
+      union all
+     select tenant, id, event_id from ended_deliveries
+      where event_id >= '${from}' and event_id < '${to}' and job_id is not null`,
     'create index on needed (tenant, event_id)',
     'create index on needed (tenant, id)',
     `insert into ended_deliveries

@@ -1,4 +1,4 @@
-import type { Store } from '../port.ts';
+import type { JobStore, Store } from '../port.ts';
 import { appendEntry, audit, pruneAudit } from './audit.ts';
 import { changes, forgetChanges, loadAll } from './changes.ts';
 import { Database, type DatabaseOptions, type Statement } from './database.ts';
@@ -10,6 +10,7 @@ import { createPartitions, dropOldestDay, pruneIdempotency, pruneOther } from '.
 import { Leases, type Place } from './place.ts';
 import { index } from './keys.ts';
 import { delivery, event, unfinished } from './read-log.ts';
+import { behind, candidates, job, jobs, runningJobs } from './read-jobs.ts';
 import { countDeliveries, deliveries } from './search-deliveries.ts';
 import { countEvents, events } from './search-events.ts';
 import { refuseUnsafe } from './safety.ts';
@@ -17,6 +18,7 @@ import { accept, earlier } from './write-accept.ts';
 import { claim, recover, release, waiting } from './write-claim.ts';
 import { cancel, move, retry } from './write-deliveries.ts';
 import { check, noted, notedIfKnown, putSetting, setting, writes } from './write-installation.ts';
+import { insertJob, moveJob, pruneJobs, stepJob } from './write-jobs.ts';
 import { deleteTenant } from './write-removal.ts';
 import { unorder } from './write-order.ts';
 import { putStreaks, streaks } from './streaks.ts';
@@ -64,6 +66,7 @@ function createStore(database: Database): Store {
     ...nodeCalls(place, (joined) => (member = joined)),
     ...installationCalls(database),
     ...logCalls(database),
+    ...jobCalls(database),
     close: async () => {
       await member?.leave();
       await database.close();
@@ -142,6 +145,7 @@ function installationCalls(
   | keyof ReturnType<typeof deliveryCalls>
   | keyof ReturnType<typeof nodeCalls>
   | keyof ReturnType<typeof logCalls>
+  | keyof JobStore
   | 'close'
 > {
   return {
@@ -209,6 +213,20 @@ function logCalls(
     pruneAudit: (before, limit) => pruneAudit(database, before, limit),
     prune: (before, limit) => prune(database, before, limit),
     pruneIdempotency: (before, limit) => pruneIdempotency(database, before, limit),
+  };
+}
+
+function jobCalls(database: Database): JobStore {
+  return {
+    insertJob: (made, most, note) => noted(database, note, (query) => insertJob(query, made, most)),
+    job: (tenant, id) => job(database, tenant, id),
+    jobs: (query) => jobs(database, query),
+    runningJobs: (shards) => runningJobs(database, shards),
+    moveJob: (asked, note) => noted(database, note, (query) => moveJob(query, asked)),
+    behind: (tenant, id, limit) => behind(database, { tenant, id }, limit),
+    candidates: (of, asked) => candidates(database, of, asked),
+    stepJob: (step) => stepJob(database, step),
+    pruneJobs: (before, limit) => pruneJobs(database, before, limit),
   };
 }
 

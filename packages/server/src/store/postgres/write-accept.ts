@@ -5,7 +5,7 @@ import { type Row, stateCode, text } from '../rows.ts';
 import type { Database, Query, Statement } from './database.ts';
 import { toPayload } from './listener.ts';
 import { FENCE, type Place } from './place.ts';
-import { type DeliveryRef, enrol, lockOrder, takePlaces } from './write-order.ts';
+import { enrol, type Enrolment, lockOrder, takePlaces } from './write-order.ts';
 
 const ACCEPT: Statement = {
   name: 'accept',
@@ -173,7 +173,7 @@ async function write(
       const written = await insert(query, placeOf);
       if (written.stale) return written;
       const fresh = batch.filter((publication) => !written.refused.has(publication));
-      await enrol(query, fresh, placeOf);
+      await enrol(query, orderedIn(fresh), placeOf);
       return written;
     });
   } catch (error) {
@@ -197,10 +197,10 @@ function wakeMessage(batch: readonly Publication[], owns: Place['owns']): string
 type Places = ReadonlyMap<string, number>;
 
 /** In order of acceptance. */
-function orderedIn(batch: readonly Publication[]): DeliveryRef[] {
+function orderedIn(batch: readonly Publication[]): Enrolment[] {
   return batch.flatMap(({ events }) =>
     events.flatMap(({ tenant, deliveries }) =>
-      deliveries.flatMap(({ id, orderKeys }) => (orderKeys === null ? [] : [{ tenant, id }])),
+      deliveries.flatMap((one) => (one.orderKeys === null ? [] : [{ tenant, ...one }])),
     ),
   );
 }

@@ -1,5 +1,5 @@
 import { shardOf } from '../../core/shard.ts';
-import type { Publication } from '../port.ts';
+import type { NewDelivery } from '../port.ts';
 import { integer, parse, type Row, text } from '../rows.ts';
 import type { Database, Query, Statement } from './database.ts';
 
@@ -204,26 +204,24 @@ export async function takePlaces(query: Query, count: number): Promise<readonly 
   return (await query(PLACES, [count])).map((row) => integer(row, 'place'));
 }
 
+/** A new delivery with an order. */
+export type Enrolment = DeliveryRef & Pick<NewDelivery, 'registrationId' | 'orderKeys'>;
+
 /** Gives new deliveries their places. */
 export async function enrol(
   query: Query,
-  batch: readonly Publication[],
+  deliveries: readonly Enrolment[],
   placeOf: ReadonlyMap<string, number>,
 ): Promise<void> {
   const columns: unknown[][] = [[], [], [], [], []];
-  const placed: DeliveryRef[] = [];
-  for (const { tenant, deliveries } of batch.flatMap(({ events }) => events)) {
-    for (const { id, registrationId, orderKeys } of deliveries) {
-      if (orderKeys === null) continue;
-      placed.push({ tenant, id });
-      for (const key of orderKeys) {
-        const values = [tenant, registrationId, storedKey(key), placeOf.get(id), id];
-        values.forEach((value, index) => columns[index]?.push(value));
-      }
+  for (const { tenant, id, registrationId, orderKeys } of deliveries) {
+    for (const key of orderKeys ?? []) {
+      const values = [tenant, registrationId, storedKey(key), placeOf.get(id), id];
+      values.forEach((value, index) => columns[index]?.push(value));
     }
   }
   await query(ENROL, columns);
-  await query(PLACE, columnsOf(placed));
+  await query(PLACE, columnsOf(deliveries));
 }
 
 /** After a change of these deliveries: their places follow, and for what ended others move up. */

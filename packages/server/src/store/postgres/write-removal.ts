@@ -45,6 +45,7 @@ const TABLES: readonly Statement[] = [
   deleteSome('outcomes', 'id'),
   deleteSome('idempotency', 'key'),
   deleteSome('streaks', 'registration_id'),
+  deleteSome('jobs', 'id'),
   deleteSome('registrations', 'id'),
   deleteSome('api_keys', 'id'),
 ];

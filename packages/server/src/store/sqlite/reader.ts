@@ -2,6 +2,7 @@ import { workerData } from 'node:worker_threads';
 import { openForReading } from './open.ts';
 import { auditReads } from './read-audit.ts';
 import { keyReads } from './keys.ts';
+import { jobReads } from './read-jobs.ts';
 import { logReads } from './read-log.ts';
 import { unfinishedReads } from './read-unfinished.ts';
 import { keysUsed } from './keys-used.ts';
@@ -16,5 +17,6 @@ serveReads(database, {
   ...unfinishedReads(database),
   ...keyReads(database),
   ...auditReads(database),
+  ...jobReads(database),
   earlier: keysUsed(database),
 });

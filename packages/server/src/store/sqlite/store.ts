@@ -5,6 +5,7 @@ import {
   COUNT_LIMIT,
   type DeliveryQuery,
   type EventQuery,
+  type JobStore,
   type LaneRoom,
   type LogQuery,
   type Move,
@@ -84,6 +85,8 @@ function createStore(writer: Channel, reader: Channel): Store {
     insertKey: (key, note) => noted(writer, note, 'insertKey', key),
     deleteKey: (tenant, id, note) => noted(writer, note, 'deleteKey', tenant, id),
 
+    ...jobCalls(writer, reader),
+
     note: (entry) => writer.call('note', entry),
     audit: (query) => reader.call('audit', query),
     pruneAudit: (before, limit) => writer.call('pruneAudit', before, limit),
@@ -106,6 +109,20 @@ function createStore(writer: Channel, reader: Channel): Store {
       await reader.close();
       await writer.close();
     },
+  };
+}
+
+function jobCalls(writer: Channel, reader: Channel): JobStore {
+  return {
+    insertJob: (job, most, note) => noted(writer, note, 'insertJob', job, most),
+    job: (tenant, id) => reader.call('job', tenant, id),
+    jobs: (query) => reader.call('jobs', query),
+    runningJobs: () => reader.call('runningJobs'),
+    moveJob: (move, note) => noted(writer, note, 'moveJob', move),
+    behind: (tenant, registrationId, limit) => reader.call('behind', tenant, registrationId, limit),
+    candidates: (job, asked) => reader.call('candidates', job, asked),
+    stepJob: (step) => writer.call('stepJob', step),
+    pruneJobs: (before, limit) => writer.call('pruneJobs', before, limit),
   };
 }
 

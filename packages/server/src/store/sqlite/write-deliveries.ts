@@ -3,10 +3,18 @@ import type { Delivery } from '../../core/delivery.ts';
 import type { LaneClaim, LaneRoom, Move, Recovery } from '../port.ts';
 import type { Flat, Methods } from './protocol.ts';
 import { type Order, order } from './write-order.ts';
-import { integer, integerOrNull, pickNotifications, type Row, stateCode, text } from '../rows.ts';
+import {
+  integer,
+  integerOrNull,
+  pickNotifications,
+  replayOf,
+  type Row,
+  stateCode,
+  text,
+} from '../rows.ts';
 
 const CLAIMABLE = `
-select d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks, d.order_keys, e.payload
+select d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks, d.order_keys, d.replay_of, e.payload
   from deliveries d
   join events e
     on e.tenant = d.tenant
@@ -215,5 +223,6 @@ function toDelivery(row: Row): Delivery {
     attempts: integer(row, 'attempts'),
     step: integer(row, 'step'),
     ordered: row['order_keys'] !== null,
+    ...replayOf(row),
   };
 }

@@ -14,7 +14,7 @@ select 1
     on other.tenant = +mine.tenant
    and other.registration_id = mine.registration_id
    and other.key = mine.key
-   and other.seq < mine.seq
+   and (other.seq, other.delivery_id) < (mine.seq, mine.delivery_id)
  where mine.tenant = ?
    and mine.delivery_id = ?
  limit 1`;

@@ -79,7 +79,7 @@ delete from order_keys
         limit ?)`;
 
 /** What goes with the tenant itself: tables that are small. */
-const SETUP_OF_TENANT = ['api_keys', 'streaks', 'registrations'] as const;
+const SETUP_OF_TENANT = ['api_keys', 'streaks', 'registrations', 'jobs'] as const;
 
 /** Removes what is old, and what belonged to a tenant, in steps that hold up no commit for long. */
 export function removals(database: DatabaseSync): Methods {

@@ -7,6 +7,7 @@ import { auditWrites } from './write-audit.ts';
 import { deliveryWrites } from './write-deliveries.ts';
 import { keyWrites } from './keys.ts';
 import { installationWrites } from './write-installation.ts';
+import { jobWrites } from './write-jobs.ts';
 import { orderWrites } from './write-order.ts';
 import { removals } from './write-removal.ts';
 import { streakWrites } from './streaks.ts';
@@ -24,6 +25,7 @@ const methods: Methods = {
   ...settleWrites(database),
   ...deliveryWrites(database),
   ...orderWrites(database),
+  ...jobWrites(database),
   ...installationWrites(database),
   ...removals(database),
   ...streakWrites(database),

@@ -129,6 +129,29 @@ create table outcomes (
   primary key (tenant, id)
 );
 
+-- Work that makes deliveries of what lies in the past. document: what was asked for, as JSON;
+-- cursor: what it has come to; subject: a person's name for as long as it is needed.
+create table jobs (
+  tenant          text collate "C" not null,
+  id              text collate "C" not null,
+  registration_id text collate "C" not null,
+  shard           smallint not null,
+  state           text not null check (state in ('running', 'paused', 'done', 'cancelled')),
+  document        text not null,
+  subject         text,
+  cursor          text collate "C",
+  done            bigint not null default 0,
+  reason          text,
+  ended_at        bigint,
+  primary key (tenant, id),
+  check ((state in ('done', 'cancelled')) = (ended_at is not null)),
+  check (subject is null or ended_at is null)
+);
+create index jobs_by_registration on jobs (tenant, registration_id, id);
+create index jobs_unfinished on jobs (tenant, id) where ended_at is null;
+create index jobs_running on jobs (shard, id) where state = 'running';
+create index jobs_by_age on jobs (ended_at) where ended_at is not null;
+
 -- Deliveries that wait. state: 0 pending, 3 held. leased: 0, or the number of the batch that put
 -- it into a node's memory, or -1 where it is behind others in its registration's order.
 create table deliveries (
@@ -149,6 +172,8 @@ create table deliveries (
   outcome_id      bigint,
   order_keys      text,
   order_seq       bigint,
+  job_id          text collate "C",
+  replay_of       text collate "C",
   primary key (tenant, id),
   check ((state = 0) = (due_at is not null)),
   check (leased = 0 or state = 0)
@@ -180,12 +205,16 @@ create table ended_deliveries (
   outcome_id      bigint,
   order_keys      text,
   order_seq       bigint,
+  job_id          text collate "C",
+  replay_of       text collate "C",
   primary key (tenant, id)
 ) partition by range (id);
 create index ended_by_class on ended_deliveries (tenant, class, id) where state <> 1;
 create index ended_by_state on ended_deliveries (tenant, state, id) where state <> 1;
 create index ended_by_registration on ended_deliveries (tenant, registration_id, id);
 create index ended_by_event on ended_deliveries (tenant, event_id);
+-- Deliveries that are younger than their events by more than a moment.
+create index ended_by_job on ended_deliveries (event_id) where job_id is not null;
 create table ended_deliveries_other partition of ended_deliveries default;
 
 -- One row for each key of an ordered delivery until it ends: the first of a key is the delivery

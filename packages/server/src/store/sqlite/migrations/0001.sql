@@ -109,6 +109,27 @@ create table outcomes (
   unique (tenant, class, sentence)
 );
 
+-- Work that makes deliveries of what lies in the past. document: what was asked for, as JSON;
+-- cursor: what it has come to; subject: a person's name for as long as it is needed.
+create table jobs (
+  tenant          text not null,
+  id              text not null,
+  registration_id text not null,
+  state           text not null check (state in ('running', 'paused', 'done', 'cancelled')),
+  document        text not null,
+  subject         text,
+  cursor          text,
+  done            integer not null default 0,
+  reason          text,
+  ended_at        integer,
+  primary key (tenant, id),
+  check ((state in ('done', 'cancelled')) = (ended_at is not null)),
+  check (subject is null or ended_at is null)
+) without rowid;
+create index jobs_by_registration on jobs (tenant, registration_id, id);
+create index jobs_unfinished on jobs (tenant, id) where ended_at is null;
+create index jobs_by_age on jobs (ended_at) where ended_at is not null;
+
 -- leased: 0 can be claimed, 1 in a lane, -1 behind others in its registration's order.
 -- state: 0 pending, 1 delivered, 2 exhausted, 3 held, 4 cancelled.
 create table deliveries (
@@ -126,6 +147,8 @@ create table deliveries (
   picks           text,
   outcome         integer,
   order_keys      text,
+  job_id          text,
+  replay_of       text,
   primary key (tenant, id),
   check ((state = 0) = (due_at is not null)),
   check ((state <> 0 and state <> 3) = (ended_at is not null)),

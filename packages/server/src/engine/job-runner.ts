@@ -1,0 +1,177 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Clock } from '../core/clock.ts';
+import { newId } from '../core/id.ts';
+import type { Job } from '../core/job.ts';
+import { orderKeys } from '../core/ordering.ts';
+import { type Registration, registrationKey, type RegistrationRef } from '../core/registration.ts';
+import type { Candidate, JobDelivery, Store } from '../store/port.ts';
+import type { Engine } from './engine.ts';
+import type { SubjectsOf } from './matching.ts';
+
+/** Jobs that were made or resumed on another node, or left by one, are found so soon. */
+const LOOK_EVERY_MS = 2000;
+/** Deliveries made in one transaction at most. */
+const MAX_STEP = 100;
+/** While a lane is busy it is looked at ever more seldom. */
+const FIRST_WAIT_MS = 20;
+const LONGEST_WAIT_MS = 500;
+const RETRY_AFTER_FAILURE_MS = 1000;
+
+export type JobRunnerOptions = {
+  readonly store: Pick<Store, 'runningJobs' | 'candidates' | 'behind' | 'stepJob' | 'moveJob'>;
+  readonly engine: Pick<Engine, 'shards' | 'registration' | 'room' | 'wake' | 'waiting'>;
+  readonly clock: Clock;
+  readonly subjectsOf: SubjectsOf;
+  readonly onError: (error: unknown) => void;
+};
+
+/**
+ * Does the jobs of the registrations that this node sends for, one of a registration at a time. Each
+ * step makes a few deliveries when the lane has little else to do, and writes them together with
+ * where the job has come to: whoever goes on, after whatever happened, repeats none and skips none.
+ */
+export class JobRunner {
+  readonly #options: JobRunnerOptions;
+  readonly #abort = new AbortController();
+  readonly #running = new Map<string, Promise<void>>();
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
+  #lookAgain = false;
+
+  constructor(options: JobRunnerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS);
+    this.#timer.unref();
+    this.look();
+  }
+
+  /** Resolves when no step is under way. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#abort.abort();
+    await this.#looking;
+    await Promise.all(this.#running.values());
+  }
+
+  /** There may be new jobs. */
+  look(): void {
+    if (this.#abort.signal.aborted) return;
+    if (this.#looking !== undefined) this.#lookAgain = true;
+    else this.#looking = this.#lookOnce().finally(() => this.#looked());
+  }
+
+  #looked(): void {
+    this.#looking = undefined;
+    if (!this.#lookAgain) return;
+    this.#lookAgain = false;
+    this.look();
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { store, engine, onError } = this.#options;
+    const shards = engine.shards();
+    if (shards.length === 0) return;
+    try {
+      for (const job of await store.runningJobs(shards)) this.#begin(job);
+    } catch (error) {
+      onError(error);
+    }
+  }
+
+  #begin(job: Job): void {
+    const key = registrationKey(ownerOf(job));
+    if (this.#running.has(key) || this.#abort.signal.aborted) return;
+    const run = this.#run(job).finally(() => {
+      this.#running.delete(key);
+      this.look();
+    });
+    this.#running.set(key, run);
+  }
+
+  /** Until it is done, changed by others, or another node's. */
+  async #run(job: Job): Promise<void> {
+    let patience = FIRST_WAIT_MS;
+    for (let at: Job | undefined = job; at !== undefined && !this.#abort.signal.aborted;) {
+      try {
+        const room = await this.#room(at);
+        if (room === undefined) return;
+        if (room === 0) {
+          await this.#wait(patience);
+          patience = Math.min(LONGEST_WAIT_MS, 2 * patience);
+          continue;
+        }
+        patience = FIRST_WAIT_MS;
+        at = await this.#step(at, room);
+      } catch (error) {
+        this.#options.onError(error);
+        await this.#wait(RETRY_AFTER_FAILURE_MS);
+        // It may have been written all the same.
+        return;
+      }
+    }
+  }
+
+  /** How many deliveries it may make now; undefined when it is not this node's to do. */
+  async #room(job: Job): Promise<number | undefined> {
+    const { store, engine, clock } = this.#options;
+    const { tenant, registrationId } = job;
+    const registration = engine.registration(ownerOf(job));
+    const room = engine.room(ownerOf(job));
+    if (room === undefined) return undefined;
+    if (registration === undefined) {
+      const reason = 'registration deleted';
+      const from = ['running', 'paused'] as const;
+      await store.moveJob({ ...job, from, to: 'cancelled', reason, now: clock.now() });
+      return undefined;
+    }
+    if (room === 0 || registration.ordering === undefined) return room;
+    return (await store.behind(tenant, registrationId, room)) < room ? room : 0;
+  }
+
+  /** The job as it stands then; undefined when it has ended, or others changed it. */
+  async #step(job: Job, room: number): Promise<Job | undefined> {
+    const { store, engine, clock } = this.#options;
+    const registration = engine.registration(ownerOf(job));
+    if (registration === undefined) return job;
+    const limit = Math.min(room, job.rate, MAX_STEP);
+    const texts = registration.ordering === 'subject';
+    const { items, next } = await store.candidates(job, { limit, texts });
+    const deliveries = items.map((item) => this.#delivery(registration, item));
+    const { tenant, id, registrationId, cursor } = job;
+    const step = { tenant, id, registrationId, cursor, next, deliveries, now: clock.now() };
+    if (!(await store.stepJob(step))) return undefined;
+    if (deliveries.length > 0) {
+      engine.waiting.moved(tenant, null, 'pending', deliveries.length);
+      engine.wake(ownerOf(job));
+    }
+    if (next === null) return undefined;
+    await this.#wait((deliveries.length * 1000) / job.rate);
+    return { ...job, cursor: next };
+  }
+
+  #delivery({ ordering }: Registration, candidate: Candidate): JobDelivery {
+    const { eventId, replayOf, picks, actions, notifications } = candidate;
+    const subjects = (): readonly string[] =>
+      (picks ?? [...notifications.keys()]).flatMap((index) =>
+        this.#options.subjectsOf(actions[index] ?? '', notifications[index] ?? ''),
+      );
+    return {
+      id: newId(this.#options.clock.now()),
+      eventId,
+      replayOf,
+      picks,
+      orderKeys: orderKeys(ordering, subjects),
+    };
+  }
+
+  async #wait(ms: number): Promise<void> {
+    await wait(ms, undefined, { signal: this.#abort.signal }).catch(() => undefined);
+  }
+}
+
+function ownerOf({ tenant, registrationId: id }: Job): RegistrationRef {
+  return { tenant, id };
+}

@@ -1,0 +1,51 @@
+import { idAt } from '../core/id.ts';
+import type { Job } from '../core/job.ts';
+import type { Candidate, Candidates } from './jobs.ts';
+import { notificationsOf, parse, picked, type Row, text, textOrNull } from './rows.ts';
+
+/** Rows that one look goes through at most. */
+export const LOOKED_AT = 2000;
+/** Characters of payload after which a look ends. */
+export const MAX_TEXT = 1024 * 1024;
+
+/** Below everything that is still to be looked at. */
+export function afterOf({ cursor, selection }: Job): string {
+  return cursor ?? idAt(selection.from ?? 0);
+}
+
+/** Above it. What is made after the job is not a part of it, its own deliveries above all. */
+export function endOf({ id, selection }: Job): string {
+  const to = selection.to === null ? id : idAt(selection.to);
+  return to < id ? to : id;
+}
+
+/** What a look found, the last id that it looked at, and whether there is nothing behind that. */
+export type Look = {
+  readonly rows: readonly Row[];
+  readonly reached: string | null;
+  readonly isWhole: boolean;
+};
+
+/** What a look gives a job. */
+export function candidatesOf({ selection }: Job, { rows, reached, isWhole }: Look): Candidates {
+  const { filters } = selection;
+  const items = rows
+    .map(toCandidate)
+    .filter(
+      ({ actions, picks }) =>
+        filters === null ||
+        picked(actions, picks).some((action) => filters.includes(action.toLowerCase())),
+    );
+  return { items, next: isWhole ? null : reached };
+}
+
+function toCandidate(row: Row): Candidate {
+  return {
+    id: text(row, 'id'),
+    eventId: text(row, 'event_id'),
+    replayOf: textOrNull(row, 'replay_of'),
+    picks: row['picks'] === null ? null : parse<number[]>(row, 'picks'),
+    actions: parse<string[]>(row, 'actions'),
+    notifications: row['payload'] === null ? [] : notificationsOf(row),
+  };
+}

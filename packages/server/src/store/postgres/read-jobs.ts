@@ -1,0 +1,166 @@
+import type { Id } from '../../core/id.ts';
+import { ENDED_STATES, type Job } from '../../core/job.ts';
+import type { RegistrationRef } from '../../core/registration.ts';
+import { shardOf } from '../../core/shard.ts';
+import { afterOf, candidatesOf, endOf, type Look, LOOKED_AT, MAX_TEXT } from '../job-rows.ts';
+import type { Candidates, JobQuery } from '../jobs.ts';
+import { integer, type Row, stateCode, text, textOrNull, toJob } from '../rows.ts';
+import { Conditions } from './conditions.ts';
+import type { Database, Statement } from './database.ts';
+import { CARRIES_KEY } from './search-deliveries.ts';
+import { termsOf } from './search-parts.ts';
+
+const RUNNING: Statement = {
+  name: 'running jobs',
+  text: `
+select *
+  from jobs
+ where state = 'running'
+   and shard = any($1::smallint[])
+ order by id`,
+};
+
+const BEHIND: Statement = {
+  name: 'behind',
+  text: `
+select count(*) as behind
+  from (select
+          from deliveries
+         where state = 0
+           and shard = $1
+           and tenant = $2
+           and registration_id = $3
+           and leased = -1
+         limit $4) b`,
+};
+
+/** The oldest ended deliveries of the registration behind the cursor. */
+const DELIVERIES = `
+select id
+  from ended_deliveries
+ where tenant = $1
+   and registration_id = $2
+   and id > $3
+   and id < $4
+   and $6::text[] is null
+ order by id
+ limit $5`;
+
+/** The same of the deliveries that were chosen. */
+const CHOSEN = `
+select d.id
+  from unnest($6::text[]) as c (id)
+  join ended_deliveries d
+    on d.tenant = $1
+   and d.id = c.id
+ where d.registration_id = $2
+   and c.id > $3
+   and c.id < $4
+ order by d.id
+ limit $5`;
+
+/** What a replay repeats of those, in order; replays themselves only where they are chosen. */
+const REPLAYABLE = `
+select d.id, d.event_id, d.picks, coalesce(d.replay_of, d.id) as replay_of, e.actions,
+       case when $7 then e.payload end as payload
+  from looked l
+  join ended_deliveries d
+    on d.tenant = $1
+   and d.id = l.id
+  join events e
+    on e.tenant = d.tenant
+   and e.id = d.event_id
+ where d.state = any($8::smallint[])
+   and (d.replay_of is null or $6::text[] is not null)
+   and ($11::text[] is null or ${CARRIES_KEY.replace('?', '$11')})
+ order by d.id
+ limit $9`;
+
+/** The last row has no id and tells how far the look went. */
+function look(looked: string, found: string): string {
+  return `
+with looked as materialized (${looked}),
+found as materialized (${found}),
+sized as (
+  select *, sum(octet_length(payload)) over (order by id rows between unbounded preceding and 1 preceding) as size
+    from found)
+select id, event_id, picks, replay_of, actions, payload, null::text as reached, null::bigint as looked,
+       null::bigint as found
+  from sized
+ where coalesce(size, 0) <= $10
+ union all
+select null, null, null, null, null, null, (select max(id) from looked), (select count(*) from looked),
+       (select count(*) from found)
+ order by id`;
+}
+
+const REPLAY: Statement = { name: 'replay', text: look(DELIVERIES, REPLAYABLE) };
+const REPLAY_CHOSEN: Statement = { name: 'replay chosen', text: look(CHOSEN, REPLAYABLE) };
+
+export async function job(database: Database, tenant: string, id: Id): Promise<Job | undefined> {
+  const conditions = new Conditions();
+  conditions.add('tenant = ?', tenant);
+  conditions.add('id = ?', id);
+  const [row] = await conditions.read(database, `select * from jobs${conditions.where}`, 1);
+  return row === undefined ? undefined : toJob(row);
+}
+
+export async function jobs(database: Database, query: JobQuery): Promise<readonly Job[]> {
+  const conditions = new Conditions();
+  conditions.add('tenant = ?', query.tenant);
+  if (query.registrationId !== undefined)
+    conditions.add('registration_id = ?', query.registrationId);
+  conditions.idRange('id', query);
+  const sql = `select * from jobs${conditions.where}\n order by id desc`;
+  return (await conditions.read(database, sql, query.limit)).map(toJob);
+}
+
+export async function runningJobs(
+  database: Database,
+  shards: readonly number[],
+): Promise<readonly Job[]> {
+  return (await database.query(RUNNING, [shards])).map(toJob);
+}
+
+export async function behind(
+  database: Database,
+  { tenant, id }: RegistrationRef,
+  limit: number,
+): Promise<number> {
+  const [row = {}] = await database.query(BEHIND, [shardOf({ tenant, id }), tenant, id, limit]);
+  return integer(row, 'behind');
+}
+
+export async function candidates(
+  database: Database,
+  asking: Job,
+  { limit, texts }: { readonly limit: number; readonly texts: boolean },
+): Promise<Candidates> {
+  const { tenant, registrationId, selection } = asking;
+  const { deliveries, states, subject } = selection;
+  const terms = subject === null ? {} : await termsOf(database, { tenant, subject });
+  if (terms === undefined) return { items: [], next: null };
+  const rows = await database.query(deliveries === null ? REPLAY : REPLAY_CHOSEN, [
+    tenant,
+    registrationId,
+    afterOf(asking),
+    endOf(asking),
+    LOOKED_AT,
+    deliveries,
+    texts,
+    (states ?? ENDED_STATES).map(stateCode),
+    limit,
+    MAX_TEXT,
+    terms.subject ?? null,
+  ]);
+  return candidatesOf(asking, toLook(rows, limit));
+}
+
+function toLook(rows: readonly Row[], limit: number): Look {
+  const found = rows.slice(0, -1);
+  const last = rows.at(-1) ?? {};
+  if (found.length === limit || found.length < integer(last, 'found'))
+    return { rows: found, reached: text(found.at(-1) ?? {}, 'id'), isWhole: false };
+  const reached = textOrNull(last, 'reached');
+  return { rows: found, reached, isWhole: integer(last, 'looked') < LOOKED_AT };
+}
