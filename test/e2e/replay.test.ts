@@ -281,3 +281,57 @@ test('deliveries in an order are repeated in it', async () => {
   const once = Array.from({ length: 20 }, (_, n) => n);
   assert.deepEqual(numbers, [...once, ...once]);
 });
+
+test('a new registration is sent what happened since a moment, as far as it matches, and each event once', async () => {
+  const { path, call, publish, ended } = await fresh({ Filters: ['CourseCompleted'] });
+  const [early, late] = [completed(1, 'ben'), completed(2)];
+  await publish(early, { Action: 'CourseEnrollment', Number: 3 }, late, completed(4));
+  const both = {
+    Notifications: [completed(5), { Action: 'CourseEnrollment' }, completed(6, 'ben')],
+  };
+  await call('POST', '/webhooks/events', both);
+  await ended(4);
+  const made = await call('POST', '/webhooks/registrations', {
+    WebHookUri: `${at}${path}-new`,
+    Filters: ['CourseCompleted'],
+    Conditions: { 'Users.Id': ['ana'] },
+  });
+  assert.equal(made.status, 201, made.text);
+  await publish(completed(7));
+  const backfill = (rest: object = {}) =>
+    call('POST', `/webhooks/registrations/${made.json.Id}/replay`, {
+      Kind: 'backfill',
+      From: '2020-01-01',
+      ...rest,
+    });
+  const one = await backfill();
+  assert.deepEqual([one.status, one.json.Kind, one.json.Total], [202, 'backfill', 3], one.text);
+  const read = (id: string) => () => call('GET', `/webhooks/replays/${id}`);
+  assert.equal((await until(read(one.json.Id), isDone)).json.Done, 3);
+  const sent = await receiver.expect(`${path}-new`, 4);
+  const numbers = sent.map(({ body }) =>
+    JSON.parse(body).Notifications.map((each: Json) => each.Number),
+  );
+  assert.deepEqual(new Set(numbers.map(String)), new Set(['2', '4', '5', '7']));
+  assert.ok(sent.every(({ headers }) => headers['webhook-replay'] === undefined));
+  const again = await backfill();
+  assert.equal(again.json.Total, 0);
+  assert.equal((await until(read(again.json.Id), isDone)).json.Done, 0);
+  const [row] = (
+    await call(
+      'GET',
+      `/webhooks/deliveries?registrationId=${made.json.Id}&to=${one.json.CreatedAt}`,
+    )
+  ).json.Items;
+  assert.equal(row.ReplayId, null);
+
+  const refusals: [object, RegExp][] = [
+    [{ From: undefined }, /^A backfill takes From: the time/],
+    [{ States: ['exhausted'] }, /^A backfill takes From, To and Rate; what/],
+  ];
+  for (const [rest, sentence] of refusals) {
+    const refused = await backfill(rest);
+    assert.equal(refused.status, 400);
+    assert.match(refused.json.Message, sentence);
+  }
+});

@@ -77,6 +77,8 @@ export type Delivery = {
 
 /** What is sent again: at least one member but `Rate`, and all that are given must be so. */
 export type ReplayRequest = {
+  /** `backfill` sends what the registration missed since `From`; it takes `From`, `To` and `Rate`. */
+  readonly Kind?: 'replay' | 'backfill';
   /** When the deliveries were made, ISO 8601. */
   readonly From?: string;
   readonly To?: string;
@@ -91,6 +93,7 @@ export type ReplayRequest = {
 
 export type Replay = {
   readonly Id: string;
+  readonly Kind: 'replay' | 'backfill';
   readonly RegistrationId: string;
   readonly State: 'running' | 'paused' | 'done' | 'cancelled';
   readonly Reason: string | null;

@@ -2,7 +2,13 @@ import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fas
 import type { Static } from 'typebox';
 import { AppError } from '../core/errors.ts';
 import { idTime } from '../core/id.ts';
-import { DEFAULT_RATE, type Job, JOB_CHANGES, type JobChange } from '../core/job.ts';
+import {
+  DEFAULT_RATE,
+  type Job,
+  JOB_CHANGES,
+  type JobChange,
+  type Selection,
+} from '../core/job.ts';
 import type { ReplayRequest } from '../service/library.ts';
 import { originOf } from './audit.ts';
 import { objectBody } from './body.ts';
@@ -83,7 +89,8 @@ function addChange(app: FastifyInstance, { library }: RouteDeps, change: JobChan
 }
 
 function replayOf(body: Static<typeof NewReplay>): ReplayRequest {
-  const { From, To, States, Filters, Subject, Deliveries, Rate = DEFAULT_RATE } = body;
+  const { From, To, States, Filters, Subject, Deliveries } = body;
+  const { Kind = 'replay', Rate = DEFAULT_RATE } = body;
   const selection = {
     from: From === undefined ? null : readTime(From, 'From'),
     to: To === undefined ? null : readTime(To, 'To'),
@@ -92,7 +99,8 @@ function replayOf(body: Static<typeof NewReplay>): ReplayRequest {
     subject: Subject ?? null,
     deliveries: Deliveries ?? null,
   };
-  if (Object.values(selection).every((value) => value === null)) {
+  if (Kind === 'backfill') refuseForBackfill(selection);
+  else if (Object.values(selection).every((value) => value === null)) {
     throw new AppError(
       'bad_request',
       'Say what to send again: From, To, States, Filters, Subject or Deliveries.',
@@ -100,7 +108,21 @@ function replayOf(body: Static<typeof NewReplay>): ReplayRequest {
   }
   if (selection.from !== null && selection.to !== null && selection.from >= selection.to)
     throw new AppError('bad_request', 'From is not before To.');
-  return { kind: 'replay', selection, rate: Rate };
+  return { kind: Kind, selection, rate: Rate };
+}
+
+function refuseForBackfill({ from, states, filters, subject, deliveries }: Selection): void {
+  if (from === null)
+    throw new AppError(
+      'bad_request',
+      'A backfill takes From: the time since which events are sent.',
+    );
+  if ([states, filters, subject, deliveries].some((value) => value !== null)) {
+    throw new AppError(
+      'bad_request',
+      'A backfill takes From, To and Rate; what is sent follows from the filters and conditions of the registration.',
+    );
+  }
 }
 
 function found(job: Job | undefined): object {

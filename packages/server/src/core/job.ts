@@ -1,5 +1,7 @@
 import type { DeliveryState } from './delivery.ts';
 import type { Id } from './id.ts';
+import { MatchIndex } from './match.ts';
+import type { Registration } from './registration.ts';
 
 /** What a job makes deliveries of: those that were made before, or events that have none. */
 export const JOB_KINDS = ['replay', 'backfill'] as const;
@@ -19,7 +21,7 @@ export type EndedState = (typeof ENDED_STATES)[number];
 
 /** What a job is about; null where it does not matter. */
 export type Selection = {
-  /** When a delivery was made (replay) or its event accepted (backfill): from then on, and before that. */
+  /** When a delivery was made (replay) or its event accepted (backfill): from then on, and before that. A backfill has the first. */
   readonly from: number | null;
   readonly to: number | null;
   /** Of a replay only, as all that follow. */
@@ -73,3 +75,25 @@ export const MAX_UNFINISHED_JOBS = 10;
 export const MAX_CHOSEN = 1000;
 export const DEFAULT_RATE = 50;
 export const MAX_RATE = 500;
+
+/** What an event holds for a job, and what an earlier delivery carried of it. */
+type Found = {
+  readonly actions: readonly string[];
+  readonly notifications: readonly string[];
+  readonly picks: readonly number[] | null;
+};
+
+/**
+ * Which notifications a job's delivery carries; undefined where it makes none. A replay carries what
+ * was carried before; a backfill what the registration, as it is now, would be sent.
+ */
+export function picksFor(
+  kind: JobKind,
+  registration: Registration,
+): (found: Found) => readonly number[] | null | undefined {
+  if (kind === 'replay') return ({ picks }) => picks;
+  const index = new MatchIndex();
+  index.add(registration);
+  return ({ actions, notifications }) =>
+    index.match(registration.tenant, actions, notifications)[0]?.picks;
+}

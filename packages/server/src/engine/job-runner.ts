@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
-import { newId } from '../core/id.ts';
-import type { Job } from '../core/job.ts';
+import { type Id, newId } from '../core/id.ts';
+import { type Job, picksFor } from '../core/job.ts';
 import { orderKeys } from '../core/ordering.ts';
 import { type Registration, registrationKey, type RegistrationRef } from '../core/registration.ts';
-import type { Candidate, JobDelivery, Store } from '../store/port.ts';
+import type { Candidate, Candidates, JobDelivery, Store } from '../store/port.ts';
 import type { Engine } from './engine.ts';
 import type { SubjectsOf } from './matching.ts';
 
@@ -12,6 +12,8 @@ import type { SubjectsOf } from './matching.ts';
 const LOOK_EVERY_MS = 2000;
 /** Deliveries made in one transaction at most. */
 const MAX_STEP = 100;
+/** Events that a backfill matches at a time. */
+const EVENTS_LOOKED_AT = 500;
 /** While a lane is busy it is looked at ever more seldom. */
 const FIRST_WAIT_MS = 20;
 const LONGEST_WAIT_MS = 500;
@@ -136,10 +138,12 @@ export class JobRunner {
     const { store, engine, clock } = this.#options;
     const registration = engine.registration(ownerOf(job));
     if (registration === undefined) return job;
-    const limit = Math.min(room, job.rate, MAX_STEP);
-    const texts = registration.ordering === 'subject';
-    const { items, next } = await store.candidates(job, { limit, texts });
-    const deliveries = items.map((item) => this.#delivery(registration, item));
+    const most = Math.min(room, job.rate, MAX_STEP);
+    const isBackfill = job.kind === 'backfill';
+    const texts = isBackfill || registration.ordering === 'subject';
+    const limit = isBackfill ? EVENTS_LOOKED_AT : most;
+    const found = await store.candidates(job, { limit, texts });
+    const { deliveries, next } = this.#deliveries(registration, { job, found, most });
     const { tenant, id, registrationId, cursor } = job;
     const step = { tenant, id, registrationId, cursor, next, deliveries, now: clock.now() };
     if (!(await store.stepJob(step))) return undefined;
@@ -152,19 +156,33 @@ export class JobRunner {
     return { ...job, cursor: next };
   }
 
-  #delivery({ ordering }: Registration, candidate: Candidate): JobDelivery {
-    const { eventId, replayOf, picks, actions, notifications } = candidate;
+  /** Of what was found, as many as there is room for; and how far the job has come with them. */
+  #deliveries(
+    registration: Registration,
+    { job, found, most }: { readonly job: Job; readonly found: Candidates; readonly most: number },
+  ): { readonly deliveries: readonly JobDelivery[]; readonly next: Id | null } {
+    const picksOf = picksFor(job.kind, registration);
+    const deliveries: JobDelivery[] = [];
+    for (const candidate of found.items) {
+      const picks = picksOf(candidate);
+      if (picks !== undefined) deliveries.push(this.#delivery(registration, candidate, picks));
+      if (deliveries.length === most && candidate !== found.items.at(-1))
+        return { deliveries, next: candidate.id };
+    }
+    return { deliveries, next: found.next };
+  }
+
+  #delivery(
+    { ordering }: Registration,
+    { eventId, replayOf, actions, notifications }: Candidate,
+    picks: readonly number[] | null,
+  ): JobDelivery {
     const subjects = (): readonly string[] =>
       (picks ?? [...notifications.keys()]).flatMap((index) =>
         this.#options.subjectsOf(actions[index] ?? '', notifications[index] ?? ''),
       );
-    return {
-      id: newId(this.#options.clock.now()),
-      eventId,
-      replayOf,
-      picks,
-      orderKeys: orderKeys(ordering, subjects),
-    };
+    const id = newId(this.#options.clock.now());
+    return { id, eventId, replayOf, picks, orderKeys: orderKeys(ordering, subjects) };
   }
 
   async #wait(ms: number): Promise<void> {

@@ -8,8 +8,10 @@ import {
   type JobChange,
   type JobTotal,
   MAX_UNFINISHED_JOBS,
+  picksFor,
 } from '../core/job.ts';
 import { MASKED } from '../core/mask.ts';
+import type { Registration } from '../core/registration.ts';
 import { COUNT_LIMIT, type Store } from '../store/port.ts';
 import { type Indexer, indexFor } from './indexer.ts';
 import type { Filters, Registrations, ReplayRequest, Replays } from './library.ts';
@@ -69,7 +71,7 @@ async function create(
     done: 0,
     cursor: null,
   };
-  const counted = { ...job, total: await countOf(deps, job) };
+  const counted = { ...job, total: await countOf(deps, job, registration) };
   const note = noteOf(now, by, { what: `${kind} started`, after: counted });
   if (!(await deps.store.insertJob(counted, MAX_UNFINISHED_JOBS, note))) {
     throw new AppError(
@@ -98,13 +100,19 @@ function refuseUnknownFilters({ filters }: ReplaysDeps, names: readonly string[]
 const MAX_COUNT_LOOKS = 100;
 const COUNTED_AT_ONCE = 2000;
 
-/** How many deliveries it will make; null where looking them all over would take long. */
-async function countOf({ store }: ReplaysDeps, job: Job): Promise<JobTotal | null> {
+/** How many deliveries it will make; null where looking all over would take long. */
+async function countOf(
+  { store }: ReplaysDeps,
+  job: Job,
+  registration: Registration,
+): Promise<JobTotal | null> {
+  const picksOf = picksFor(job.kind, registration);
+  const asked = { limit: COUNTED_AT_ONCE, texts: false };
   let at = job;
   let count = 0;
   for (let look = 0; look < MAX_COUNT_LOOKS; look += 1) {
-    const { items, next } = await store.candidates(at, { limit: COUNTED_AT_ONCE, texts: false });
-    count += items.length;
+    const { items, next } = await store.candidates(at, asked);
+    count += items.filter((item) => picksOf(item) !== undefined).length;
     if (count > COUNT_LIMIT) return { count: COUNT_LIMIT, isExact: false };
     if (next === null) return { count, isExact: true };
     at = { ...at, cursor: next };

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { DEFAULT_RATE, ENDED_STATES, MAX_CHOSEN, MAX_RATE } from '../../core/job.ts';
+import { DEFAULT_RATE, ENDED_STATES, JOB_KINDS, MAX_CHOSEN, MAX_RATE } from '../../core/job.ts';
 import { LEVELS } from '../../core/key.ts';
 import { MAX_SUBJECT_LENGTH } from '../../core/subjects.ts';
 import { MAX_QUOTA } from '../../core/tenant.ts';
@@ -92,8 +92,15 @@ const time = (description: string) => Type.Optional(Type.String({ maxLength: 40,
 
 export const NewReplay = Type.Object(
   {
-    From: time('Of deliveries that were made from this time on, ISO 8601.'),
-    To: time('Of deliveries that were made before this time; now where it is left out.'),
+    Kind: Type.Optional(
+      Type.Enum([...JOB_KINDS], {
+        default: 'replay',
+        description:
+          '`replay` repeats deliveries. `backfill` sends the events since From that match the registration as it is now and were never on their way to it; it takes From, To and Rate.',
+      }),
+    ),
+    From: time('Of deliveries that were made, or events accepted, from this time on, ISO 8601.'),
+    To: time('The same before this time; now where it is left out.'),
     States: Type.Optional(
       Type.Array(Type.Enum([...ENDED_STATES]), {
         minItems: 1,

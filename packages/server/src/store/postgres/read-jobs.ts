@@ -42,14 +42,14 @@ select id
    and registration_id = $2
    and id > $3
    and id < $4
-   and $6::text[] is null
+   and $8::text[] is null
  order by id
  limit $5`;
 
 /** The same of the deliveries that were chosen. */
 const CHOSEN = `
 select d.id
-  from unnest($6::text[]) as c (id)
+  from unnest($8::text[]) as c (id)
   join ended_deliveries d
     on d.tenant = $1
    and d.id = c.id
@@ -62,7 +62,7 @@ select d.id
 /** What a replay repeats of those, in order; replays themselves only where they are chosen. */
 const REPLAYABLE = `
 select d.id, d.event_id, d.picks, coalesce(d.replay_of, d.id) as replay_of, e.actions,
-       case when $7 then e.payload end as payload
+       case when $9 then e.payload end as payload
   from looked l
   join ended_deliveries d
     on d.tenant = $1
@@ -70,11 +70,11 @@ select d.id, d.event_id, d.picks, coalesce(d.replay_of, d.id) as replay_of, e.ac
   join events e
     on e.tenant = d.tenant
    and e.id = d.event_id
- where d.state = any($8::smallint[])
-   and (d.replay_of is null or $6::text[] is not null)
+ where d.state = any($10::smallint[])
+   and (d.replay_of is null or $8::text[] is not null)
    and ($11::text[] is null or ${CARRIES_KEY.replace('?', '$11')})
  order by d.id
- limit $9`;
+ limit $6`;
 
 /** The last row has no id and tells how far the look went. */
 function look(looked: string, found: string): string {
@@ -87,13 +87,45 @@ sized as (
 select id, event_id, picks, replay_of, actions, payload, null::text as reached, null::bigint as looked,
        null::bigint as found
   from sized
- where coalesce(size, 0) <= $10
+ where coalesce(size, 0) <= $7
  union all
 select null, null, null, null, null, null, (select max(id) from looked), (select count(*) from looked),
        (select count(*) from found)
  order by id`;
 }
 
+const EVENTS = `
+select id
+  from events
+ where tenant = $1
+   and id > $3
+   and id < $4
+ order by id
+ limit $5`;
+
+/** Those of which nothing was ever on its way to the registration. */
+const MISSED = `
+select e.id, e.id as event_id, null::text as picks, null::text as replay_of, e.actions, e.payload
+  from looked l
+  join events e
+    on e.tenant = $1
+   and e.id = l.id
+ where not exists (
+       select
+         from deliveries d
+        where d.tenant = $1
+          and d.event_id = e.id
+          and d.registration_id = $2)
+   and not exists (
+       select
+         from ended_deliveries d
+        where d.tenant = $1
+          and d.event_id = e.id
+          and d.registration_id = $2)
+ order by e.id
+ limit $6`;
+
+const BACKFILL: Statement = { name: 'backfill', text: look(EVENTS, MISSED) };
 const REPLAY: Statement = { name: 'replay', text: look(DELIVERIES, REPLAYABLE) };
 const REPLAY_CHOSEN: Statement = { name: 'replay chosen', text: look(CHOSEN, REPLAYABLE) };
 
@@ -131,29 +163,35 @@ export async function behind(
   return integer(row, 'behind');
 }
 
+type Asked = { readonly limit: number; readonly texts: boolean };
+
 export async function candidates(
   database: Database,
   asking: Job,
-  { limit, texts }: { readonly limit: number; readonly texts: boolean },
+  asked: Asked,
 ): Promise<Candidates> {
-  const { tenant, registrationId, selection } = asking;
+  const { tenant, registrationId } = asking;
+  const place = [tenant, registrationId, afterOf(asking), endOf(asking), LOOKED_AT];
+  const bounded = [...place, asked.limit, MAX_TEXT];
+  const rows =
+    asking.kind === 'backfill'
+      ? await database.query(BACKFILL, bounded)
+      : await replayable(database, asking, { bounded, texts: asked.texts });
+  return candidatesOf(asking, toLook(rows, asked.limit));
+}
+
+async function replayable(
+  database: Database,
+  { tenant, selection }: Job,
+  { bounded, texts }: { readonly bounded: readonly unknown[]; readonly texts: boolean },
+): Promise<readonly Row[]> {
   const { deliveries, states, subject } = selection;
   const terms = subject === null ? {} : await termsOf(database, { tenant, subject });
-  if (terms === undefined) return { items: [], next: null };
-  const rows = await database.query(deliveries === null ? REPLAY : REPLAY_CHOSEN, [
-    tenant,
-    registrationId,
-    afterOf(asking),
-    endOf(asking),
-    LOOKED_AT,
-    deliveries,
-    texts,
-    (states ?? ENDED_STATES).map(stateCode),
-    limit,
-    MAX_TEXT,
-    terms.subject ?? null,
-  ]);
-  return candidatesOf(asking, toLook(rows, limit));
+  // The keys of a subject that nothing has are no keys: the look finds nothing.
+  const keys = terms === undefined ? [] : (terms.subject ?? null);
+  const codes = (states ?? ENDED_STATES).map(stateCode);
+  const statement = deliveries === null ? REPLAY : REPLAY_CHOSEN;
+  return database.query(statement, [...bounded, deliveries, texts, codes, keys]);
 }
 
 function toLook(rows: readonly Row[], limit: number): Look {

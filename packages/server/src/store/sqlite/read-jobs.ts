@@ -68,6 +68,28 @@ select d.id, d.event_id, d.picks, coalesce(d.replay_of, d.id) as replay_of, e.ac
    and d.state in (select value from json_each(?))
    and (d.replay_of is null or ?)`;
 
+const EVENTS = `
+select id
+  from events indexed by events_by_id
+ where tenant = ?
+   and id > ?
+   and id < ?
+ order by id
+ limit ?`;
+
+/** One of which nothing was ever on its way to the registration. */
+const MISSED = `
+select id, id as event_id, null as picks, null as replay_of, actions, payload
+  from events
+ where tenant = ?1
+   and id = ?2
+   and not exists (
+       select 1
+         from deliveries indexed by deliveries_by_event
+        where tenant = ?1
+          and event_id = ?2
+          and registration_id = ?3)`;
+
 export function jobReads(database: DatabaseSync): Methods {
   return {
     job: (tenant: string, id: string) => {
@@ -78,7 +100,8 @@ export function jobReads(database: DatabaseSync): Methods {
     runningJobs: () => database.prepare(RUNNING).all().map(toJob),
     behind: (tenant: string, registrationId: string, limit: number) =>
       integer(database.prepare(BEHIND).get(tenant, registrationId, limit) ?? {}, 'behind'),
-    candidates: (job: Job, asked: Asked) => replayable(database, job, asked),
+    candidates: (job: Job, asked: Asked) =>
+      job.kind === 'backfill' ? missed(database, job, asked) : replayable(database, job, asked),
   };
 }
 
@@ -112,6 +135,16 @@ function replayable(database: DatabaseSync, job: Job, { limit, texts }: Asked): 
   const isChosen = Number(deliveries !== null);
   const find = (id: string) => one.get(Number(texts), tenant, id, codes, isChosen, ...carries);
   return candidatesOf(job, look(ids, find, limit));
+}
+
+function missed(database: DatabaseSync, job: Job, { limit }: Asked): Candidates {
+  const { tenant, registrationId } = job;
+  const ids = database.prepare(EVENTS).all(tenant, afterOf(job), endOf(job), LOOKED_AT);
+  const one = database.prepare(MISSED);
+  return candidatesOf(
+    job,
+    look(ids, (id) => one.get(tenant, id, registrationId), limit),
+  );
 }
 
 /** Ends when enough was found, or what was found is large. */

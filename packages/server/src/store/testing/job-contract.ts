@@ -232,6 +232,38 @@ export function jobContract(
     assert.deepEqual(await found({ subject: 'nobody' }), []);
   });
 
+  test('a backfill finds the events of which nothing was ever on its way to the registration, oldest first', async () => {
+    fresh();
+    await ended(1);
+    await accept(1);
+    await accept(1, { state: 'held' });
+    const missed = await accept(3, { registrationId: 'other' });
+    await end(missed.slice(0, 1));
+    const job = await insert({ from: 0 }, { kind: 'backfill' });
+    const { items, next } = await store.candidates(job, { limit: 2, texts: true });
+    const whole = { replayOf: null, picks: null, actions: ['A'] };
+    assert.deepEqual(
+      items,
+      missed.slice(0, 2).map(({ event: id }) => {
+        return { id, eventId: id, ...whole, notifications: ['{"Action":"A"}'] };
+      }),
+    );
+    assert.equal(next, missed[1]?.event);
+    await store.stepJob(stepOf(job, items, next));
+    const rest = await store.candidates({ ...job, cursor: next }, { limit: 2, texts: true });
+    assert.deepEqual([rest.items.map(({ id }) => id), rest.next], [[missed[2]?.event], null]);
+    const [row] = await store.deliveries({ tenant, registrationId: 'r', limit: 1 });
+    assert.deepEqual([row?.eventId, row?.jobId, row?.replayOf], [missed[1]?.event, job.id, null]);
+    const again = await store.candidates(jobOf({ from: 0 }, { kind: 'backfill' }), {
+      limit: 9,
+      texts: true,
+    });
+    assert.deepEqual(
+      again.items.map(({ id }) => id),
+      [missed[2]?.event],
+    );
+  });
+
   test('a step makes its deliveries and moves the job on, once', async () => {
     fresh();
     const made = await ended(3);
