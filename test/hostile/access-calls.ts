@@ -13,6 +13,7 @@ export type GoodCall = {
 /** Makes what a call needs in the tenant under test. */
 export type Make = {
   readonly registration: () => Promise<string>;
+  readonly pausedRegistration: () => Promise<string>;
   readonly event: () => Promise<string>;
   /** One that is held. */
   readonly delivery: () => Promise<string>;
@@ -79,6 +80,13 @@ export const ROUTES: Readonly<Record<string, Route>> = {
     isAudited: true,
     bodyForForeign: {},
     call: async (make) => ({ ...id(await make.registration()), body: {} }),
+  },
+  previewResume: { access: 'read', call: async (make) => id(await make.registration()) },
+  resumeRegistration: {
+    access: 'write',
+    isAudited: true,
+    bodyForForeign: {},
+    call: async (make) => id(await make.pausedRegistration()),
   },
   listFilters: { access: 'read', call: plain },
   getFilter: { access: 'read', call: () => ({ params: { name: 'CourseCompleted' } }) },

@@ -52,6 +52,7 @@ function makeIn(uri: string): Make {
   let n = 0;
   return {
     registration: () => registration(),
+    pausedRegistration: () => registration({ IsPaused: true }),
     event,
     delivery: async () => {
       const registrationId = await registration({ IsPaused: true });

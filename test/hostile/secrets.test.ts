@@ -171,6 +171,7 @@ function maker(): Make {
       return id;
     },
     registration: () => register(),
+    pausedRegistration: () => register({ IsPaused: true }),
     event: () => idOf('/webhooks/events', { Action: 'A' }),
     delivery: async () => {
       const id = await register({ IsPaused: true });

@@ -1,6 +1,7 @@
 import type { Conditions, MatchRequest, MatchResult } from './conditions.ts';
 import { SchoolbellError } from './errors.ts';
 import type { AnyNotification, KnownNotification } from './notification.ts';
+import type { Replay, ReplayRequest, Resumed, ResumePreview } from './replays.ts';
 
 export type ClientOptions = {
   /** Where the server answers, such as `https://bell.example`. */
@@ -73,39 +74,6 @@ export type Delivery = {
   /** The delivery that this one repeats, and the replay that made it. */
   readonly ReplayOf: string | null;
   readonly ReplayId: string | null;
-};
-
-/** What is sent again: at least one member but `Rate`, and all that are given must be so. */
-export type ReplayRequest = {
-  /** `backfill` sends what the registration missed since `From`; it takes `From`, `To` and `Rate`. */
-  readonly Kind?: 'replay' | 'backfill';
-  /** When the deliveries were made, ISO 8601. */
-  readonly From?: string;
-  readonly To?: string;
-  readonly States?: readonly ('delivered' | 'exhausted' | 'cancelled')[];
-  readonly Filters?: readonly string[];
-  /** A learner's or course's id, e-mail address or login name. */
-  readonly Subject?: string;
-  readonly Deliveries?: readonly string[];
-  /** Deliveries a second at most: 50 where left out. */
-  readonly Rate?: number;
-};
-
-export type Replay = {
-  readonly Id: string;
-  readonly Kind: 'replay' | 'backfill';
-  readonly RegistrationId: string;
-  readonly State: 'running' | 'paused' | 'done' | 'cancelled';
-  readonly Reason: string | null;
-  /** How many there were to send; null where that is not known. */
-  readonly Total: number | null;
-  readonly TotalIsExact: boolean;
-  /** Deliveries made so far. */
-  readonly Done: number;
-  readonly ReachedAt: string | null;
-  readonly Rate: number;
-  readonly CreatedAt: string;
-  readonly EndedAt: string | null;
 };
 
 export type PublishOptions = {
@@ -209,6 +177,17 @@ export class SchoolbellClient {
 
   retry(deliveryId: string): Promise<void> {
     return this.#call('POST', `/webhooks/deliveries/${encodeURIComponent(deliveryId)}/retry`);
+  }
+
+  previewResume(registrationId: string): Promise<ResumePreview> {
+    const path = `/webhooks/registrations/${encodeURIComponent(registrationId)}/resume`;
+    return this.#call('GET', path);
+  }
+
+  /** Makes a paused registration active: all that is held is sent, of each subject the newest, or none. */
+  resume(registrationId: string, held: Resumed['Held'] = 'all'): Promise<Resumed> {
+    const path = `/webhooks/registrations/${encodeURIComponent(registrationId)}/resume`;
+    return this.#call('POST', path, { Held: held });
   }
 
   /** Begins to send again what a registration was sent; `replay` tells how far it is. */

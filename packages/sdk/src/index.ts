@@ -5,8 +5,6 @@ export {
   type Receipt,
   type Registration,
   type RegistrationRequest,
-  type Replay,
-  type ReplayRequest,
   type SecretChange,
   SchoolbellClient,
   type ClientOptions,
@@ -23,3 +21,4 @@ export type {
   NotificationTypes,
 } from './notification.ts';
 export { type HeaderSource, type Verified, verify, type VerifyOptions } from './verify.ts';
+export type { Replay, ReplayRequest, Resumed, ResumePreview } from './replays.ts';

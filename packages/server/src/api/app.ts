@@ -16,6 +16,7 @@ import { withoutPrefix } from './links.ts';
 import { registrationRoutes } from './registrations.ts';
 import { replayRoutes } from './replays.ts';
 import type { RouteDeps } from './route-deps.ts';
+import { resumingRoutes } from './resuming.ts';
 import { serviceRoutes } from './service-routes.ts';
 import { subscribeRoutes } from './subscribe.ts';
 import { addUnknownRoute } from './unknown-route.ts';
@@ -62,6 +63,7 @@ export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
       eventRoutes,
       deliveryRoutes,
       replayRoutes,
+      resumingRoutes,
       adminRoutes,
       auditRoutes,
       serviceRoutes,

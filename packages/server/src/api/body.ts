@@ -54,6 +54,11 @@ function isUtf8Parameter(parameter: string): boolean {
   return name.trim() !== 'charset' || /^"?utf-?8"?$/.test(value.trim());
 }
 
+/** False where a body may be left out, and was. */
+export function hasBody({ body }: FastifyRequest): boolean {
+  return Buffer.isBuffer(body) && body.length > 0;
+}
+
 /** A JSON object by its schema: member names in any case, unknown and repeated ones refused with sentences. */
 export function objectBody<T extends TObject>(request: FastifyRequest, schema: T): Static<T> {
   const members = readMembers(textBody(request), Object.keys(schema.properties));

@@ -5,7 +5,7 @@ import type { RegisterOptions, RegistrationDraft, SecretRequest } from '../servi
 import { readRegistration } from '../service/registration-draft.ts';
 import { attemptJson } from './attempt-json.ts';
 import { originOf } from './audit.ts';
-import { objectBody, textBody } from './body.ts';
+import { hasBody, objectBody, textBody } from './body.ts';
 import { docs } from './docs/operations.ts';
 import { SecretChange, TestRequest } from './docs/schemas.ts';
 import { link } from './links.ts';
@@ -119,10 +119,6 @@ function secretRequestOf(request: FastifyRequest): SecretRequest {
     overlapMs: seconds * 1000,
     switchAt: switchAt === null ? null : readTime(switchAt, 'SwitchAt'),
   };
-}
-
-function hasBody({ body }: FastifyRequest): boolean {
-  return Buffer.isBuffer(body) && body.length > 0;
 }
 
 function addRemovals(app: FastifyInstance, { library: { registrations } }: RouteDeps): void {

@@ -19,6 +19,7 @@ import { createKeys } from '../service/keys.ts';
 import type { Filters, IdValidator, Library, Registrar } from '../service/library.ts';
 import { createReplays } from '../service/replays.ts';
 import { createRegistrations, type RegistrationsService } from '../service/registrations.ts';
+import { createResuming } from '../service/resuming.ts';
 import { createTenants } from '../service/tenants.ts';
 import { createTrials } from '../service/trials.ts';
 import type { Store } from '../store/port.ts';
@@ -108,7 +109,15 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   jobs.start();
   const ready = (): Promise<void> => store.check();
   const trials = createTrials({ filters, events: log.events });
-  const parts = { ...log, registrations, filters, tenants, keys, trials };
+  const resuming = createResuming({
+    store,
+    registrations,
+    filters,
+    clock: dueClock,
+    waiting: engine.waiting,
+    laneConcurrency: ground.config.concurrency,
+  });
+  const parts = { ...log, resuming, registrations, filters, tenants, keys, trials };
   const nodes = { list: () => store.nodes() };
   const library = { ...parts, nodes, refresh: configuration.refresh, ready };
   const { forgetOldSecrets } = registrations;

@@ -188,6 +188,32 @@ export interface Replays {
   change(tenant: string, id: string, change: JobChange, by?: Origin): Promise<Job | undefined>;
 }
 
+/** What becomes of held deliveries when their registration is resumed. */
+export type HeldChoice = 'all' | 'newest' | 'none';
+
+/** How many would be sent, and how long that takes about; null where it is not known. */
+export type HeldPart = { readonly sent: number | null; readonly seconds: number | null };
+
+export type HeldPreview = {
+  readonly held: Count;
+  readonly all: HeldPart;
+  readonly newest: HeldPart;
+};
+
+export interface Resuming {
+  preview(tenant: string, id: string): Promise<HeldPreview | undefined>;
+  /**
+   * Makes the registration active; how many of what is held were cancelled, and how many are sent.
+   * Throws `conflict` where it is active; undefined when there is none.
+   */
+  resume(
+    tenant: string,
+    id: string,
+    choice: HeldChoice,
+    by?: Origin,
+  ): Promise<{ readonly cancelled: number; readonly held: Count } | undefined>;
+}
+
 export interface Tenants {
   list(): readonly Tenant[];
   get(id: string): Tenant | undefined;
@@ -236,6 +262,7 @@ export interface Library {
   readonly events: Events;
   readonly deliveries: Deliveries;
   readonly replays: Replays;
+  readonly resuming: Resuming;
   readonly tenants: Tenants;
   readonly keys: Keys;
   readonly audit: Audit;

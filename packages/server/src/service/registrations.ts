@@ -26,6 +26,8 @@ export type RegistrationsService = Registrations & {
   readonly forgetOldSecrets: () => Promise<void>;
   /** Switches a registration off, with the reason its holder is shown; its deliveries are held. False when it was off, or is gone. */
   readonly switchOff: (tenant: string, id: string, reason: string) => Promise<boolean>;
+  /** Ends its pause, or its being switched off. */
+  readonly activate: (tenant: string, id: string, by: Origin) => Promise<void>;
   /** Learns of a change that another node made; undefined where it is gone. What that is to the engine. */
   readonly learn: (
     ref: RegistrationRef,
@@ -60,6 +62,7 @@ export async function createRegistrations(deps: RegistrationsDeps): Promise<Regi
       giveSecret({ ...place, tenant, id }, request, by),
     forgetOldSecrets: () => forgetOldSecrets(place),
     switchOff: (tenant, id, reason) => switchOff({ ...place, tenant, id }, reason),
+    activate: (tenant, id, by) => activate({ ...place, tenant, id }, by),
     learn: (ref, sealed) => learn(place, ref, sealed),
   };
 }
@@ -204,6 +207,19 @@ async function switchOff(one: One, reason: string): Promise<boolean> {
     await update(one, change, (current) => ({ ...current, switchedOff }));
     return true;
   });
+}
+
+async function activate(one: One, by: Origin): Promise<void> {
+  const change = { what: 'registration resumed', by };
+  const updatedAt = one.deps.clock.now();
+  await inTurn(one, () =>
+    update(one, change, (current) => ({
+      ...current,
+      isPaused: false,
+      switchedOff: null,
+      updatedAt,
+    })),
+  );
 }
 
 /** Throws `not_found` when there is none to change. */

@@ -1,12 +1,36 @@
 import { idAt } from '../core/id.ts';
 import type { Job } from '../core/job.ts';
+import type { HeldPage } from './held.ts';
 import type { Candidate, Candidates } from './jobs.ts';
-import { notificationsOf, parse, picked, type Row, text, textOrNull } from './rows.ts';
+import {
+  notificationsOf,
+  parse,
+  pickActions,
+  picked,
+  pickNotifications,
+  type Row,
+  text,
+  textOrNull,
+} from './rows.ts';
 
 /** Rows that one look goes through at most. */
 export const LOOKED_AT = 2000;
 /** Characters of payload after which a look ends. */
 export const MAX_TEXT = 1024 * 1024;
+
+/** Held deliveries that are read at once. */
+export const HELD_AT_ONCE = 500;
+
+/** `looked`: how many ids were read; the page ended early where there are fewer rows. */
+export function toHeldPage(rows: readonly Row[], looked: number): HeldPage {
+  const items = rows.map((row) => ({
+    id: text(row, 'id'),
+    actions: pickActions(row),
+    notifications: pickNotifications(row),
+  }));
+  const isWhole = rows.length === looked && looked < HELD_AT_ONCE;
+  return { items, next: isWhole ? null : (items.at(-1)?.id ?? null) };
+}
 
 /** Below everything that is still to be looked at. */
 export function afterOf({ cursor, selection }: Job): string {

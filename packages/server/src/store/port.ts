@@ -8,6 +8,7 @@ import type { Registration, RegistrationRef } from '../core/registration.ts';
 import type { Streak } from '../core/streak.ts';
 import type { SubjectPaths } from '../core/subjects.ts';
 import type { Tenant } from '../core/tenant.ts';
+import type { HeldStore } from './held.ts';
 import type { JobStore } from './jobs.ts';
 import type {
   AuditQuery,
@@ -50,6 +51,7 @@ export type {
   NodeRow,
   Recovery,
 } from './nodes.ts';
+export type { HeldCancellation, HeldDelivery, HeldPage, HeldStore } from './held.ts';
 export type {
   Candidate,
   Candidates,
@@ -172,7 +174,7 @@ export const BEHIND = 'waits for an earlier delivery';
  * Where a write takes a `note`, it is appended to the audit log in the same transaction: both are
  * on disk or neither is. A write that changes nothing (false) or fails appends none.
  */
-export interface Store extends JobStore {
+export interface Store extends JobStore, HeldStore {
   /**
    * Writes events with their deliveries in one transaction for all publications. `version` names the
    * configuration they were matched with; when it has changed since, all are `stale` and none is written.

@@ -37,6 +37,11 @@ export function pickNotifications(row: Row): readonly string[] {
   return pick(notificationsOf(row), row);
 }
 
+/** The actions of what a delivery carries. */
+export function pickActions(row: Row): readonly string[] {
+  return pick(parse<string[]>(row, 'actions'), row);
+}
+
 /** The notification texts of an event. */
 export function notificationsOf(row: Row): readonly string[] {
   return text(row, 'payload').split(NOTIFICATION_SEPARATOR);
@@ -61,7 +66,7 @@ export function toDeliveryRow(row: Row): DeliveryRow {
     createdAt: idTime(id),
     dueAt: isBehind ? null : integerOrNull(row, 'due_at'),
     endedAt: integerOrNull(row, 'ended_at'),
-    actions: pick(parse<string[]>(row, 'actions'), row),
+    actions: pickActions(row),
     picks: row['picks'] === null ? null : parse<number[]>(row, 'picks'),
     outcome: row['class'] === null ? null : toLastOutcome(row),
     jobId: textOrNull(row, 'job_id'),

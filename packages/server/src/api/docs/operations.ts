@@ -6,6 +6,7 @@ import {
   NewKey,
   NewReplay,
   NewTenant,
+  Resume,
   SecretChange,
   TenantChange,
   TestRequest,
@@ -214,6 +215,21 @@ const search = {
   },
 };
 
+const heldPart = {
+  type: 'object',
+  properties: {
+    Sent: {
+      type: 'integer',
+      nullable: true,
+      description: 'Null where there are too many to look at.',
+    },
+    EstimatedSeconds: {
+      type: 'integer',
+      nullable: true,
+      description: 'By how long the receiver took lately; null where it took nothing.',
+    },
+  },
+};
 const replayAnswer = {
   type: 'object',
   properties: {
@@ -340,6 +356,44 @@ export const docs = {
     params: id,
     body: TestRequest,
     response: { 200: object('The attempt.'), ...refusals, ...notFound },
+  }),
+
+  previewResume: registration('previewResume', 'See what resuming would send', {
+    params: id,
+    response: {
+      200: {
+        description: 'How many are held, and what each choice comes to.',
+        type: 'object',
+        properties: {
+          Held: { type: 'integer' },
+          HeldIsExact: { type: 'boolean', description: 'False when there are more than 10,000.' },
+          All: heldPart,
+          Newest: heldPart,
+          None: heldPart,
+        },
+      },
+      ...refusals,
+      ...notFound,
+    },
+  }),
+  resumeRegistration: registration('resumeRegistration', 'Resume a registration', {
+    params: id,
+    body: Resume,
+    response: {
+      200: {
+        description: 'It is active.',
+        type: 'object',
+        properties: {
+          Held: { type: 'string', enum: ['all', 'newest', 'none'] },
+          Sent: { type: 'integer', description: 'Of what was held; 10,000 are counted at most.' },
+          SentIsExact: { type: 'boolean' },
+          Cancelled: { type: 'integer' },
+        },
+      },
+      ...refusals,
+      ...notFound,
+      409: { description: 'It is active already.', ...errorBody },
+    },
   }),
 
   listFilters: filter('listFilters', 'List what can be subscribed to', {

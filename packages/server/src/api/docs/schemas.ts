@@ -88,6 +88,19 @@ export const SecretChange = Type.Object({
   ),
 });
 
+export const Resume = Type.Object(
+  {
+    Held: Type.Optional(
+      Type.Enum(['all', 'newest', 'none'], {
+        default: 'all',
+        description:
+          'What is sent of what is held: everything, of each learner and course the newest, or nothing. The rest is cancelled.',
+      }),
+    ),
+  },
+  { examples: [{ Held: 'newest' }] },
+);
+
 const time = (description: string) => Type.Optional(Type.String({ maxLength: 40, description }));
 
 export const NewReplay = Type.Object(

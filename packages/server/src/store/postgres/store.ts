@@ -1,4 +1,4 @@
-import type { JobStore, Store } from '../port.ts';
+import type { HeldStore, JobStore, Store } from '../port.ts';
 import { appendEntry, audit, pruneAudit } from './audit.ts';
 import { changes, forgetChanges, loadAll } from './changes.ts';
 import { Database, type DatabaseOptions, type Statement } from './database.ts';
@@ -8,6 +8,7 @@ import { nodes } from './nodes.ts';
 import { migrate } from './migrate.ts';
 import { createPartitions, dropOldestDay, pruneIdempotency, pruneOther } from './partitions.ts';
 import { Leases, type Place } from './place.ts';
+import { cancelHeld, held } from './held.ts';
 import { index } from './keys.ts';
 import { delivery, event, unfinished } from './read-log.ts';
 import { behind, candidates, job, jobs, runningJobs } from './read-jobs.ts';
@@ -67,6 +68,8 @@ function createStore(database: Database): Store {
     ...installationCalls(database),
     ...logCalls(database),
     ...jobCalls(database),
+    held: (ref, before) => held(database, ref, before),
+    cancelHeld: (ref, cancellation) => cancelHeld(database, ref, cancellation),
     close: async () => {
       await member?.leave();
       await database.close();
@@ -146,6 +149,7 @@ function installationCalls(
   | keyof ReturnType<typeof nodeCalls>
   | keyof ReturnType<typeof logCalls>
   | keyof JobStore
+  | keyof HeldStore
   | 'close'
 > {
   return {

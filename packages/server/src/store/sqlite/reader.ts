@@ -2,6 +2,7 @@ import { workerData } from 'node:worker_threads';
 import { openForReading } from './open.ts';
 import { auditReads } from './read-audit.ts';
 import { keyReads } from './keys.ts';
+import { heldReads } from './held.ts';
 import { jobReads } from './read-jobs.ts';
 import { logReads } from './read-log.ts';
 import { unfinishedReads } from './read-unfinished.ts';
@@ -19,4 +20,5 @@ serveReads(database, {
   ...auditReads(database),
   ...jobReads(database),
   earlier: keysUsed(database),
+  ...heldReads(database),
 });

@@ -86,6 +86,8 @@ function createStore(writer: Channel, reader: Channel): Store {
     deleteKey: (tenant, id, note) => noted(writer, note, 'deleteKey', tenant, id),
 
     ...jobCalls(writer, reader),
+    held: (ref, before) => reader.call('held', ref, before),
+    cancelHeld: (ref, cancellation) => writer.call('cancelHeld', ref, cancellation),
 
     note: (entry) => writer.call('note', entry),
     audit: (query) => reader.call('audit', query),

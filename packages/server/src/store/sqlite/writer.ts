@@ -7,6 +7,7 @@ import { auditWrites } from './write-audit.ts';
 import { deliveryWrites } from './write-deliveries.ts';
 import { keyWrites } from './keys.ts';
 import { installationWrites } from './write-installation.ts';
+import { heldWrites } from './held.ts';
 import { jobWrites } from './write-jobs.ts';
 import { orderWrites } from './write-order.ts';
 import { removals } from './write-removal.ts';
@@ -26,6 +27,7 @@ const methods: Methods = {
   ...deliveryWrites(database),
   ...orderWrites(database),
   ...jobWrites(database),
+  ...heldWrites(database),
   ...installationWrites(database),
   ...removals(database),
   ...streakWrites(database),

@@ -372,6 +372,39 @@ export function jobContract(
     assert.equal(sent.length, 4);
   });
 
+  test('what is held is read newest first, and cancelled by ids as long as it is held', async () => {
+    fresh();
+    const ref = { tenant, id: 'r' };
+    const order = { orderKeys: ['k'] };
+    const held = await accept(501, { state: 'held', ...order });
+    const [waiting] = await accept(1, order);
+    await accept(1, { state: 'held', registrationId: 'other' });
+    const newest = held.map(({ delivery }) => delivery).toReversed();
+    const first = await store.held(ref, null);
+    assert.deepEqual(
+      first.items.map(({ id }) => id),
+      newest.slice(0, 500),
+    );
+    assert.deepEqual(first.items[0]?.notifications, ['{"Action":"A"}']);
+    assert.deepEqual(first.items[0]?.actions, ['A']);
+    const rest = await store.held(ref, first.next);
+    assert.deepEqual([rest.items.map(({ id }) => id), rest.next], [newest.slice(500), null]);
+    assert.deepEqual((await store.held({ tenant: 'foreign', id: 'r' }, null)).items, []);
+
+    const ids = [...newest, waiting?.delivery ?? ''];
+    const cancellation = { ids, reason: 'so', now: NOW };
+    assert.equal(await store.cancelHeld({ tenant, id: 'other' }, cancellation), 0);
+    assert.equal(await store.cancelHeld(ref, cancellation), 501);
+    assert.equal(await store.cancelHeld(ref, cancellation), 0);
+    const row = (await store.delivery(tenant, newest[0] ?? ''))?.row;
+    assert.deepEqual([row?.state, row?.reason, row?.endedAt], ['cancelled', 'so', NOW]);
+    assert.deepEqual(
+      (await claim()).map(({ id }) => id),
+      [waiting?.delivery],
+      'what was behind them moves up',
+    );
+  });
+
   test('old jobs are pruned, unfinished ones never, and a tenant takes its own with it', async () => {
     fresh();
     await store.insertTenant({ id: tenant, name: tenant, createdAt: NOW, maxPending: null });
