@@ -155,6 +155,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
     isAudited: true,
     call: async (make) => id(await make.replay()),
   },
+  statistics: { access: 'read', call: plain },
   listTenants: { access: 'admin', call: plain },
   createTenant: {
     access: 'admin',

@@ -1,5 +1,6 @@
 import type { Conditions, MatchRequest, MatchResult } from './conditions.ts';
 import { SchoolbellError } from './errors.ts';
+import type { Statistics, StatisticsQuery } from './statistics.ts';
 import type { AnyNotification, KnownNotification } from './notification.ts';
 import type { Replay, ReplayRequest, Resumed, ResumePreview } from './replays.ts';
 
@@ -173,6 +174,12 @@ export class SchoolbellClient {
   /** Newest first, page after page. */
   deliveries(query: Readonly<Record<string, string>> = {}): AsyncGenerator<Delivery> {
     return this.#pages('/webhooks/deliveries', query);
+  }
+
+  /** How much, how well and how fast, over time; a day by the hour where nothing is said. */
+  statistics(query: StatisticsQuery = {}): Promise<Statistics> {
+    const parameters = new URLSearchParams({ ...query });
+    return this.#call('GET', `/webhooks/stats?${parameters.toString()}`);
   }
 
   retry(deliveryId: string): Promise<void> {

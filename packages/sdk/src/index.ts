@@ -20,5 +20,6 @@ export type {
   NotificationOf,
   NotificationTypes,
 } from './notification.ts';
+export type { Counts, Percentiles, Statistics, StatisticsQuery } from './statistics.ts';
 export { type HeaderSource, type Verified, verify, type VerifyOptions } from './verify.ts';
 export type { Replay, ReplayRequest, Resumed, ResumePreview } from './replays.ts';

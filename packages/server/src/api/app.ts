@@ -18,6 +18,7 @@ import { replayRoutes } from './replays.ts';
 import type { RouteDeps } from './route-deps.ts';
 import { resumingRoutes } from './resuming.ts';
 import { serviceRoutes } from './service-routes.ts';
+import { statisticsRoutes } from './statistics.ts';
 import { subscribeRoutes } from './subscribe.ts';
 import { addUnknownRoute } from './unknown-route.ts';
 
@@ -66,6 +67,7 @@ export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
       resumingRoutes,
       adminRoutes,
       auditRoutes,
+      statisticsRoutes,
       serviceRoutes,
     ];
     for (const routes of all) await api.register(routes(deps));

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import { STEPS } from '../core/statistics.ts';
 import type { Store } from '../store/port.ts';
 
 const EVERY_MS = 60_000;
@@ -8,10 +9,19 @@ const PAUSE_MS = 50;
 const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
 
 export type HousekeepingOptions = {
-  readonly store: Pick<Store, 'prune' | 'pruneJobs' | 'pruneIdempotency' | 'pruneAudit'>;
+  readonly store: Pick<
+    Store,
+    | 'prune'
+    | 'pruneJobs'
+    | 'pruneIdempotency'
+    | 'pruneAudit'
+    | 'mergeStatistics'
+    | 'pruneStatistics'
+  >;
   readonly clock: Clock;
   readonly retentionMs: number;
   readonly auditRetentionMs: number;
+  readonly statisticsRetentionMs: number;
   /** What else is past its time. */
   readonly forget: () => Promise<void>;
   readonly onError: (error: unknown) => void;
@@ -55,9 +65,27 @@ export class Housekeeping {
       await this.#inSteps(() => store.prune(clock.now() - retentionMs, STEP));
       await this.#inSteps(() => store.pruneJobs(clock.now() - retentionMs, STEP));
       await this.#inSteps(() => store.pruneAudit(clock.now() - auditRetentionMs, STEP));
+      await this.#shortenStatistics();
     } catch (error) {
       onError(error);
     }
+  }
+
+  /** Old statistics are kept by longer spans, whole ones only, and by the day until they go. */
+  async #shortenStatistics(): Promise<void> {
+    const { store, clock, statisticsRetentionMs } = this.#options;
+    const { minute, hour, day } = STEPS;
+    for (const [from, into] of [
+      [minute, hour],
+      [hour, day],
+    ] as const) {
+      const time = clock.now() - from.keptMs;
+      const before = time - (time % into.ms);
+      const merge = { stepMs: from.ms, intoMs: into.ms, before, limit: STEP };
+      await this.#inSteps(() => store.mergeStatistics(merge));
+    }
+    const before = clock.now() - statisticsRetentionMs;
+    await this.#inSteps(() => store.pruneStatistics(day.ms, before, STEP));
   }
 
   /** Until a step finds less than it may remove. */

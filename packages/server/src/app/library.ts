@@ -9,6 +9,7 @@ import type { AcceptAnswer, AcceptRequest } from '../engine/acceptor.ts';
 import { Engine } from '../engine/engine.ts';
 import type { EngineOptions } from '../engine/options.ts';
 import { JobRunner } from '../engine/job-runner.ts';
+import { Tally } from '../engine/tally.ts';
 import { createAudit } from '../service/audit.ts';
 import { Configuration } from '../service/configuration.ts';
 import { createDeliveries } from '../service/deliveries.ts';
@@ -20,6 +21,7 @@ import type { Filters, IdValidator, Library, Registrar } from '../service/librar
 import { createReplays } from '../service/replays.ts';
 import { createRegistrations, type RegistrationsService } from '../service/registrations.ts';
 import { createResuming } from '../service/resuming.ts';
+import { createStatistics } from '../service/statistics.ts';
 import { createTenants } from '../service/tenants.ts';
 import { createTrials } from '../service/trials.ts';
 import type { Store } from '../store/port.ts';
@@ -60,6 +62,7 @@ export type Parts = {
   readonly egress: Egress;
   readonly metrics: Metrics;
   readonly telemetry: Telemetry;
+  readonly tally: Tally;
   readonly forgetOldSecrets: () => Promise<void>;
 };
 
@@ -82,7 +85,8 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
     });
   const maxPending = (tenant: string): number =>
     tenants.get(tenant)?.maxPending ?? ground.config.maxPending;
-  const common = { egress, telemetry, filters };
+  const tally = openTally({ store, filters, telemetry });
+  const common = { egress, telemetry, tally, filters };
   const engine = createEngine(ground, { ...common, configuration, switchOff, maxPending });
   const hasTenant = (id: string): boolean => tenants.get(id) !== undefined;
   const registrations = await openRegistrations(ground, { ...common, engine, hasTenant });
@@ -117,11 +121,12 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
     waiting: engine.waiting,
     laneConcurrency: ground.config.concurrency,
   });
-  const parts = { ...log, resuming, registrations, filters, tenants, keys, trials };
+  const statistics = openStatistics({ store, filters, registrations, tally });
+  const parts = { ...log, statistics, resuming, registrations, filters, tenants, keys, trials };
   const nodes = { list: () => store.nodes() };
   const library = { ...parts, nodes, refresh: configuration.refresh, ready };
   const { forgetOldSecrets } = registrations;
-  return { library, engine, jobs, indexer, egress, metrics, telemetry, forgetOldSecrets };
+  return { library, engine, tally, jobs, indexer, egress, metrics, telemetry, forgetOldSecrets };
 }
 
 type LogParts = Pick<Parts, 'engine' | 'telemetry'> &
@@ -158,14 +163,38 @@ function openIndexer({
   return indexer;
 }
 
-type EngineParts = Pick<Parts, 'egress' | 'telemetry'> & {
+function openTally({
+  store,
+  filters,
+  telemetry,
+}: Pick<Ground, 'store'> & Pick<Library, 'filters'> & Pick<Parts, 'telemetry'>): Tally {
+  const tally = new Tally({
+    store,
+    filterOf: (action) => filters.get(action)?.name,
+    onError: (error) => telemetry.failed(error, 'writing statistics'),
+  });
+  tally.start();
+  return tally;
+}
+
+function openStatistics({
+  store,
+  filters,
+  registrations,
+  tally,
+}: Pick<Ground, 'store'> & Pick<Library, 'filters' | 'registrations'> & Pick<Parts, 'tally'>) {
+  const flush = (): Promise<void> => tally.flush();
+  return createStatistics({ store, clock: systemClock, filters, registrations, flush });
+}
+
+type EngineParts = Pick<Parts, 'egress' | 'telemetry' | 'tally'> & {
   readonly filters: Pick<Filters, 'get'>;
   readonly configuration: Configuration;
 } & Pick<EngineOptions, 'switchOff' | 'maxPending'>;
 
 function createEngine(
   { config, store }: Ground,
-  { egress, telemetry, filters, configuration, switchOff, maxPending }: EngineParts,
+  { egress, telemetry, tally, filters, configuration, switchOff, maxPending }: EngineParts,
 ): Engine {
   return new Engine({
     store,
@@ -181,6 +210,7 @@ function createEngine(
     laneConcurrency: config.concurrency,
     windowBytes: WINDOW_BYTES,
     subjectsOf: subjectsBy(filters),
+    tally,
     onAttempt: (registration, _delivery, attempt) => telemetry.attempted(registration, attempt),
     switchOffRule: switchOffRuleOf(config),
     switchOff,

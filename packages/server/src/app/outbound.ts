@@ -117,6 +117,7 @@ export async function sendTest(
     eventId: id,
     registrationId: registration.id,
     notifications,
+    actions: [],
     attempts: 0,
     step: 0,
     ordered: false,

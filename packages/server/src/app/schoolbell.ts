@@ -70,7 +70,7 @@ async function assemble(
   const log = options.log ?? createLog(config.logLevel);
   let api: FastifyInstance | undefined;
   const parts = await buildLibrary({ config, hooks: options, keys, store, log, api: () => api });
-  const { library, engine, jobs, indexer, egress, telemetry } = parts;
+  const { library, engine, tally, jobs, indexer, egress, telemetry } = parts;
   api = await openApi(config, parts);
   const listener = api;
   const housekeeping = startHousekeeping(config, store, parts);
@@ -78,7 +78,7 @@ async function assemble(
   const stop = once(async (reason) => {
     telemetry.stopping(reason);
     await Promise.all([listener.close(), housekeeping.stop(), stopWork(jobs, engine)]);
-    await indexer.stop();
+    await Promise.all([indexer.stop(), tally.stop()]);
     await egress.close();
     await store.close();
   });
@@ -127,6 +127,7 @@ function startHousekeeping(
     clock: systemClock,
     retentionMs: config.retentionMs,
     auditRetentionMs: config.auditRetentionMs,
+    statisticsRetentionMs: config.statisticsRetentionMs,
     forget: forgetOldSecrets,
     onError: (error) => telemetry.failed(error, 'removing what is past its retention'),
   });

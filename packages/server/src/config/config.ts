@@ -41,6 +41,7 @@ export type Config = {
   readonly maxPending: number;
   readonly retentionMs: number;
   readonly auditRetentionMs: number;
+  readonly statisticsRetentionMs: number;
   readonly showSecrets: boolean;
   readonly logLevel: LogLevel;
 };
@@ -93,6 +94,10 @@ export function readConfig(
     retentionMs: read.duration('retention', { min: 60_000, max: 3_650 * 86_400_000 }),
     auditRetentionMs: read.duration('auditRetention', {
       min: 86_400_000,
+      max: 3_650 * 86_400_000,
+    }),
+    statisticsRetentionMs: read.duration('statisticsRetention', {
+      min: 61 * 86_400_000,
       max: 3_650 * 86_400_000,
     }),
     showSecrets: read.switch('showSecrets'),

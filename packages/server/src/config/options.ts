@@ -42,6 +42,7 @@ export type OptionName =
   | 'maxPending'
   | 'retention'
   | 'auditRetention'
+  | 'statisticsRetention'
   | 'showSecrets'
   | 'logLevel';
 
@@ -254,6 +255,13 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     placeholder: '<time>',
     help: 'How long the record of who did what is kept.',
     default: '365d',
+  },
+  statisticsRetention: {
+    flag: 'statistics-retention',
+    kind: 'duration',
+    placeholder: '<time>',
+    help: 'How long statistics are kept: by the minute for 2 days, by the hour for 60, then by the day. At least 61 days.',
+    default: '800d',
   },
   showSecrets: {
     flag: 'show-secrets',

@@ -12,6 +12,8 @@ export type Delivery = {
   readonly registrationId: Id;
   /** The raw JSON texts of the notifications this registration gets, in order. */
   readonly notifications: readonly string[];
+  /** Actions of the notifications, in order. */
+  readonly actions: readonly string[];
   /** Attempts made so far. */
   readonly attempts: number;
   /** Steps of the retry schedule used up so far; a probe of an open breaker uses none. */

@@ -47,6 +47,7 @@ function open({ accept, earlier, quota = Infinity }: Parts) {
     now: () => 0,
     index: { match: () => [{ registration: REGISTRATION, picks: null }] },
     subjectsOf: () => [],
+    tally: { published: () => undefined, matched: () => undefined },
     reserve: () => false,
     onCommitted: () => undefined,
     onHeld: () => undefined,

@@ -4,6 +4,7 @@ import { newId } from '../core/id.ts';
 import type { Registration } from '../core/registration.ts';
 import type { Acceptance, Earlier, NewEvent, Publication, Store } from '../store/port.ts';
 import { Batcher } from './batcher.ts';
+import type { Tally } from './tally.ts';
 import { type EventToAccept, type Matched, Matching, type MatchingOptions } from './matching.ts';
 import type { OverQuota, Waiting } from './waiting.ts';
 
@@ -27,6 +28,7 @@ export type AcceptorOptions = MatchingOptions & {
   readonly store: Pick<Store, 'accept' | 'earlier'>;
   readonly waiting: Pick<Waiting, 'moved' | 'overQuota'>;
   readonly now: () => number;
+  readonly tally: Pick<Tally, 'published' | 'matched'>;
   /** Takes each delivery after its commit: `leased` ones were reserved, others wait in the store. */
   readonly onCommitted: (registration: Registration, delivery: Delivery, leased: boolean) => void;
   /** Called when a delivery to a registration that was not active was committed, to be held. */
@@ -181,6 +183,7 @@ export class Acceptor {
     if (acceptance?.kind === 'accepted') {
       const isUnleased = acceptance.unleased === true;
       if (isUnleased) this.#drop(prepared);
+      this.#tally(prepared);
       for (const m of prepared.matched) {
         if (m.held) this.#options.onHeld(m.registration);
         else this.#options.onCommitted(m.registration, m.delivery, m.leased && !isUnleased);
@@ -195,6 +198,15 @@ export class Acceptor {
   #undo(prepared: Prepared): void {
     this.#drop(prepared);
     for (const { delivery, held } of prepared.matched) this.#count(delivery, held, -1);
+  }
+
+  #tally({ publication, matched }: Prepared): void {
+    const { tally } = this.#options;
+    for (const { tenant, acceptedAt, actions } of publication.events)
+      tally.published(tenant, acceptedAt, actions);
+    const at = publication.events[0]?.acceptedAt ?? 0;
+    for (const { registration, delivery } of matched)
+      tally.matched(registration, at, delivery.actions);
   }
 
   #drop(prepared: Prepared): void {

@@ -13,7 +13,10 @@ import type { Watch } from './watch.ts';
 import type { Window } from './window.ts';
 
 export type AftermathOptions = {
-  readonly engine: Pick<EngineOptions, 'store' | 'clock' | 'random' | 'schedule' | 'onAttempt'>;
+  readonly engine: Pick<
+    EngineOptions,
+    'store' | 'tally' | 'clock' | 'random' | 'schedule' | 'onAttempt'
+  >;
   readonly watch: Watch;
   readonly settler: Settler;
   readonly window: Window;
@@ -64,13 +67,19 @@ export class Aftermath {
         ? Promise.resolve()
         : this.#options.watch.take(registration, lane.key, judge(attempt.outcome));
     const { id: deliveryId, tenant, ordered } = delivery;
-    void this.#settle({ tenant, deliveryId, attempt, next, ordered }, lane, watched);
+    const settlement = { tenant, deliveryId, attempt, next, ordered };
+    void this.#settle({ settlement, delivery }, lane, watched);
     attend(lane);
   }
 
-  async #settle(settlement: Settlement, sent: Lane, watched: Promise<void>): Promise<void> {
-    const { settler, activeLane, align, pump } = this.#options;
-    await settler.settle(settlement);
+  async #settle(
+    { settlement, delivery }: { settlement: Settlement; delivery: Delivery },
+    sent: Lane,
+    watched: Promise<void>,
+  ): Promise<void> {
+    const { engine, settler, activeLane, align, pump } = this.#options;
+    const moved = await settler.settle(settlement);
+    if (moved !== undefined) engine.tally.settled(sent.registration, delivery, settlement, moved);
     if (sent.isAbandoned) return;
     sent.putDown();
     this.#goOn(activeLane(sent), settlement);

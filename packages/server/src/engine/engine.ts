@@ -87,6 +87,7 @@ export class Engine {
       index: this.#roster.index,
       now,
       subjectsOf: options.subjectsOf,
+      tally: options.tally,
       reserve: (registration, delivery) => this.#reserve(registration, delivery),
       onCommitted: (registration, delivery, leased) =>
         this.#onCommitted(registration, delivery, leased),

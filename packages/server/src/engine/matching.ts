@@ -60,6 +60,7 @@ export class Matching {
         eventId: id,
         registrationId: registration.id,
         notifications,
+        actions: picks === null ? actions : picks.map((pick) => actions[pick] ?? ''),
         attempts: 0,
         step: 0,
         ordered: keys !== null,

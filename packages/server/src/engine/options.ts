@@ -7,6 +7,7 @@ import type { Schedule } from '../core/schedule.ts';
 import type { SwitchOffRule } from '../core/streak.ts';
 import type { Egress } from '../egress/port.ts';
 import type { SubjectsOf } from './matching.ts';
+import type { Tally } from './tally.ts';
 import type { NodeInfo, Store } from '../store/port.ts';
 
 export type EngineOptions = {
@@ -35,6 +36,8 @@ export type EngineOptions = {
   readonly windowBytes: number;
   /** What deliveries are ordered by where a registration asks for it. */
   readonly subjectsOf: SubjectsOf;
+  /** Counts what was accepted and written. */
+  readonly tally: Pick<Tally, 'published' | 'matched' | 'settled'>;
   /** Called after each attempt, before it is written. */
   readonly onAttempt: (registration: Registration, delivery: Delivery, attempt: Attempt) => void;
   /** When endpoints that only fail are switched off; null for never. */

@@ -35,15 +35,21 @@ export class Settler {
     return this.#unsettled >= MAX_UNSETTLED;
   }
 
-  /** Tries until it is written: what was sent must be on record, else it would be sent again. */
-  async settle(settlement: Settlement): Promise<void> {
+  /**
+   * Tries until it is written: what was sent must be on record, else it would be sent again. What
+   * the store says of it; undefined when it was given up.
+   */
+  async settle(settlement: Settlement): Promise<boolean | undefined> {
     this.#unsettled += 1;
     const generation = this.#generation;
-    while (!(await this.#tryOnce(settlement)) && generation === this.#generation) {
+    let written = await this.#tryOnce(settlement);
+    while (written === undefined && !this.#stopping && generation === this.#generation) {
       await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
       if (generation !== this.#generation) break;
+      written = await this.#tryOnce(settlement);
     }
     this.#unsettled -= 1;
+    return written;
   }
 
   /** Hands what waits to the store now: what else goes there in this turn shares its commit. */
@@ -63,13 +69,14 @@ export class Settler {
     await this.#batcher.idle();
   }
 
-  async #tryOnce(settlement: Settlement): Promise<boolean> {
+  async #tryOnce(settlement: Settlement): Promise<boolean | undefined> {
     try {
+      const moved = await this.#batcher.add(settlement);
       const { tenant, next } = settlement;
-      if (await this.#batcher.add(settlement)) this.#waiting.moved(tenant, 'pending', next.state);
-      return true;
+      if (moved) this.#waiting.moved(tenant, 'pending', next.state);
+      return moved;
     } catch {
-      return this.#stopping;
+      return undefined;
     }
   }
 }

@@ -10,8 +10,16 @@ import type { Ordering } from '../core/ordering.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { EventDraft } from '../core/publication.ts';
 import type { Registration } from '../core/registration.ts';
+import type { Counts, Step } from '../core/statistics.ts';
 import type { Tenant, TenantSettings } from '../core/tenant.ts';
-import type { Count, DeliveryRow, EventRow, LogQuery, NodeRow } from '../store/port.ts';
+import type {
+  Count,
+  DeliveryRow,
+  EventRow,
+  LogQuery,
+  NodeRow,
+  TenantBacklog,
+} from '../store/port.ts';
 import type { Trials } from './trials.ts';
 
 /** What a subscriber hands in, after its JSON has been read: everything still to be judged. */
@@ -255,6 +263,33 @@ export type NewKey = {
   readonly expiresAt: number | null;
 };
 
+export type StatisticsRequest = {
+  readonly tenant: string;
+  /** A day up to now where not said. */
+  readonly from?: number;
+  readonly to?: number;
+  readonly step?: Step;
+  readonly registrationId?: string;
+  readonly action?: string;
+};
+
+export type StatisticsAnswer = {
+  /** As asked, widened to whole spans. */
+  readonly from: number;
+  readonly to: number;
+  readonly step: Step;
+  /** Every span of that time, oldest first. */
+  readonly buckets: readonly { readonly start: number; readonly counts: Counts }[];
+  readonly total: Counts;
+  /** What waits now, of all filters. */
+  readonly backlog: TenantBacklog;
+};
+
+/** How much, how well and how fast. What other nodes counted in the last seconds may be missing. */
+export interface Statistics {
+  read(request: StatisticsRequest): Promise<StatisticsAnswer>;
+}
+
 /** Everything Schoolbell can be asked to do: what the HTTP API calls, and what an LMS imports. */
 export interface Library {
   readonly registrations: Registrations;
@@ -266,6 +301,7 @@ export interface Library {
   readonly tenants: Tenants;
   readonly keys: Keys;
   readonly audit: Audit;
+  readonly statistics: Statistics;
   readonly trials: Trials;
   readonly nodes: Nodes;
   /** Resolves when everything is known that was registered, or changed, anywhere before the call. */

@@ -18,6 +18,7 @@ import {
   type Store,
 } from './port.ts';
 import { jobContract } from './testing/job-contract.ts';
+import { statisticsContract } from './testing/statistics-contract.ts';
 import { searchContract } from './testing/search-contract.ts';
 import { streaksContract } from './testing/streaks-contract.ts';
 import { waitingContract } from './testing/waiting-contract.ts';
@@ -40,6 +41,7 @@ export function storeContract(
   streaksContract(open);
   waitingContract(open);
   jobContract(open);
+  statisticsContract(open);
   let store: Store;
   let done: () => Promise<void>;
   let tenantNumber = 0;

@@ -28,6 +28,7 @@ import type {
   NodeRow,
   Recovery,
 } from './nodes.ts';
+import type { StatisticsStore } from './statistics-port.ts';
 
 export { ATTEMPTS_SHOWN, COUNT_LIMIT, MAX_OUTCOMES } from './log.ts';
 export type {
@@ -61,6 +62,7 @@ export type {
   JobStep,
   JobStore,
 } from './jobs.ts';
+export type { StatisticsQuery, StatisticsStore, TenantBacklog } from './statistics-port.ts';
 
 /** One delivery as matched; `leased` ones go straight to their lane and are not claimed again. */
 export type NewDelivery = {
@@ -174,7 +176,7 @@ export const BEHIND = 'waits for an earlier delivery';
  * Where a write takes a `note`, it is appended to the audit log in the same transaction: both are
  * on disk or neither is. A write that changes nothing (false) or fails appends none.
  */
-export interface Store extends JobStore, HeldStore {
+export interface Store extends JobStore, HeldStore, StatisticsStore {
   /**
    * Writes events with their deliveries in one transaction for all publications. `version` names the
    * configuration they were matched with; when it has changed since, all are `stale` and none is written.

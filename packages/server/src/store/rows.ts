@@ -1,5 +1,10 @@
 import type { Attempt } from '../core/attempt.ts';
-import { DELIVERY_STATES, type DeliveryState, NOTIFICATION_SEPARATOR } from '../core/delivery.ts';
+import {
+  type Delivery,
+  DELIVERY_STATES,
+  type DeliveryState,
+  NOTIFICATION_SEPARATOR,
+} from '../core/delivery.ts';
 import { idTime } from '../core/id.ts';
 import type { Job, JobState } from '../core/job.ts';
 import { BEHIND, type DeliveryRow, type EventRow, type LastOutcome } from './port.ts';

@@ -1,6 +1,7 @@
 import type { FastifySchema } from 'fastify';
 import { DELIVERY_STATES } from '../../core/delivery.ts';
 import { JOB_KINDS, JOB_STATES } from '../../core/job.ts';
+import { STEPS } from '../../core/statistics.ts';
 import {
   NewFilter,
   NewKey,
@@ -675,6 +676,23 @@ export const docs = {
   listNodes: admin('listNodes', 'The processes that share the work', {
     response: {
       200: list('Name, Version, StartedAt, Shards of 64, and SilentMs since it was heard of.'),
+      ...refusals,
+    },
+  }),
+
+  statistics: delivery('statistics', 'How much, how well and how fast, over time', {
+    querystring: {
+      type: 'object',
+      properties: {
+        step: { type: 'string', enum: Object.keys(STEPS), default: 'hour' },
+        registrationId: search.registrationId,
+        ...period,
+      },
+    },
+    response: {
+      200: object(
+        'From, To and Step; Total, and Buckets of every span in between, oldest first: Published, Deliveries, Delivered, Exhausted, Attempts, Failed by class, and P50, P90 and P99 of LatencyMs and AttemptMs; Backlog now.',
+      ),
       ...refusals,
     },
   }),

@@ -103,10 +103,12 @@ export class MemoryStore implements EngineStore {
             const notifications =
               made.picks === null ? texts : made.picks.map((pick) => texts[pick] ?? '');
             const { id, registrationId } = made;
+            const actions = made.picks?.map((pick) => event.actions[pick] ?? '') ?? event.actions;
             const place = { id, registrationId, tenant: event.tenant, eventId: event.id };
             const { orderKeys } = made;
             const progress = { attempts: 0, step: 0 };
-            const delivery = { ...place, ...progress, notifications, ordered: orderKeys !== null };
+            const content = { notifications, actions };
+            const delivery = { ...place, ...progress, ...content, ordered: orderKeys !== null };
             const state = { state: made.state, leased: made.leased, dueAt: event.acceptedAt };
             this.#add({ delivery, ...state, ...progress, orderKeys, claimedAt: 0, retriedAt: 0 });
           }

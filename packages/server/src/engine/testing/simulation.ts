@@ -82,6 +82,7 @@ export class Simulation {
       laneConcurrency: LANE_CONCURRENCY,
       windowBytes: 20_000,
       subjectsOf: (_action, text) => (JSON.parse(text) as { Users: string[] }).Users,
+      tally: { published: nothing, matched: nothing, settled: nothing },
       onAttempt: () => undefined,
       switchOffRule: { afterMs: 60_000, failures: 20 },
       switchOff: (registration) =>
@@ -366,3 +367,5 @@ function keyOf({ tenant, id }: { readonly tenant: string; readonly id: string })
 function isSilent({ isPaused, switchedOff }: Registration): boolean {
   return isPaused || switchedOff !== null;
 }
+
+function nothing(): void {}

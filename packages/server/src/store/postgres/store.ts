@@ -1,4 +1,5 @@
 import type { HeldStore, JobStore, Store } from '../port.ts';
+import type { StatisticsStore } from '../statistics-port.ts';
 import { appendEntry, audit, pruneAudit } from './audit.ts';
 import { changes, forgetChanges, loadAll } from './changes.ts';
 import { Database, type DatabaseOptions, type Statement } from './database.ts';
@@ -19,6 +20,7 @@ import { accept, earlier } from './write-accept.ts';
 import { claim, recover, release, waiting } from './write-claim.ts';
 import { cancel, move, retry } from './write-deliveries.ts';
 import { check, noted, notedIfKnown, putSetting, setting, writes } from './write-installation.ts';
+import { statisticsCalls } from './statistics.ts';
 import { insertJob, moveJob, pruneJobs, stepJob } from './write-jobs.ts';
 import { deleteTenant } from './write-removal.ts';
 import { unorder } from './write-order.ts';
@@ -70,6 +72,7 @@ function createStore(database: Database): Store {
     ...jobCalls(database),
     held: (ref, before) => held(database, ref, before),
     cancelHeld: (ref, cancellation) => cancelHeld(database, ref, cancellation),
+    ...statisticsCalls(database),
     close: async () => {
       await member?.leave();
       await database.close();
@@ -150,6 +153,7 @@ function installationCalls(
   | keyof ReturnType<typeof logCalls>
   | keyof JobStore
   | keyof HeldStore
+  | keyof StatisticsStore
   | 'close'
 > {
   return {

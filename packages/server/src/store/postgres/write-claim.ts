@@ -2,7 +2,15 @@ import { shardOf } from '../../core/shard.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Id } from '../../core/id.ts';
 import type { LaneClaim, LaneRoom, Recovery } from '../port.ts';
-import { integer, integerOrNull, pickNotifications, replayOf, type Row, text } from '../rows.ts';
+import {
+  integer,
+  integerOrNull,
+  pickActions,
+  pickNotifications,
+  replayOf,
+  type Row,
+  text,
+} from '../rows.ts';
 import type { Database, Statement } from './database.ts';
 import { FENCE, type Place } from './place.ts';
 import { followLocked, orderedOwners } from './write-order.ts';
@@ -47,13 +55,13 @@ leased as (
   returning n.lane, n.due_at, d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks,
             d.order_keys is not null as ordered, d.replay_of)
 select l.lane, l.due_at, l.tenant, l.id, l.event_id, l.registration_id, l.attempts, l.step, l.picks, l.ordered,
-       l.replay_of, e.payload, null::bigint as next_due_at
+       l.replay_of, e.payload, e.actions, null::bigint as next_due_at
   from leased l
   join events e
     on e.tenant = l.tenant
    and e.id = l.event_id
  union all
-select lane, null, null, null, null, null, null, null, null, null, null, null, min(due_at)
+select lane, null, null, null, null, null, null, null, null, null, null, null, null, min(due_at)
   from next
  where not wanted
  group by lane
@@ -201,6 +209,7 @@ function toDelivery(row: Row): Delivery {
     eventId: text(row, 'event_id'),
     registrationId: text(row, 'registration_id'),
     notifications: pickNotifications(row),
+    actions: pickActions(row),
     attempts: integer(row, 'attempts'),
     step: integer(row, 'step'),
     ordered: row['ordered'] === true,

@@ -46,6 +46,7 @@ const TABLES: readonly Statement[] = [
   deleteSome('idempotency', 'key'),
   deleteSome('streaks', 'registration_id'),
   deleteSome('jobs', 'id'),
+  deleteSome('statistics', 'start'),
   deleteSome('registrations', 'id'),
   deleteSome('api_keys', 'id'),
 ];

@@ -7,6 +7,7 @@ import { jobReads } from './read-jobs.ts';
 import { logReads } from './read-log.ts';
 import { unfinishedReads } from './read-unfinished.ts';
 import { keysUsed } from './keys-used.ts';
+import { statisticsReads } from './statistics.ts';
 import { serveReads } from './worker.ts';
 
 /** The thread that reads the log, so that a long look-up holds up no commit. */
@@ -19,6 +20,7 @@ serveReads(database, {
   ...keyReads(database),
   ...auditReads(database),
   ...jobReads(database),
+  ...statisticsReads(database),
   earlier: keysUsed(database),
   ...heldReads(database),
 });

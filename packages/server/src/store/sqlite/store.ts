@@ -20,6 +20,7 @@ import { explain } from '../../core/explain.ts';
 import type { Id } from '../../core/id.ts';
 import type { SubjectPaths } from '../../core/subjects.ts';
 import { aloneCalls } from '../alone.ts';
+import type { StatisticsStore } from '../statistics-port.ts';
 import { Channel } from './channel.ts';
 import { type Flat, INDEXED_WIDTH, type Slice, type Value } from './protocol.ts';
 import { stateCode } from '../rows.ts';
@@ -101,6 +102,7 @@ function createStore(writer: Channel, reader: Channel): Store {
     countEvents: (query) => count(reader, 'events', query),
     event: (tenant, id) => reader.call('event', tenant, id),
     unfinished: () => unfinished(reader),
+    ...statisticsCalls(reader, writer),
 
     prune: (before, limit) => writer.call('prune', before, limit),
     pruneIdempotency: (before, limit) => writer.call('pruneIdempotency', before, limit),
@@ -125,6 +127,18 @@ function jobCalls(writer: Channel, reader: Channel): JobStore {
     candidates: (job, asked) => reader.call('candidates', job, asked),
     stepJob: (step) => writer.call('stepJob', step),
     pruneJobs: (before, limit) => writer.call('pruneJobs', before, limit),
+  };
+}
+
+function statisticsCalls(reader: Channel, writer: Channel): StatisticsStore {
+  return {
+    addStatistics: (rows) => writer.call('addStatistics', rows),
+    statistics: (query) => reader.call('statistics', query),
+    mergeStatistics: ({ stepMs, intoMs, before, limit }) =>
+      writer.call('mergeStatistics', stepMs, intoMs, before, limit),
+    pruneStatistics: (stepMs, before, limit) =>
+      writer.call('pruneStatistics', stepMs, before, limit),
+    backlog: (tenant, registrationIds) => reader.call('backlog', tenant, registrationIds),
   };
 }
 

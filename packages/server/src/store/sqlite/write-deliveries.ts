@@ -6,6 +6,7 @@ import { type Order, order } from './write-order.ts';
 import {
   integer,
   integerOrNull,
+  pickActions,
   pickNotifications,
   replayOf,
   type Row,
@@ -14,7 +15,8 @@ import {
 } from '../rows.ts';
 
 const CLAIMABLE = `
-select d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks, d.order_keys, d.replay_of, e.payload
+select d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks, d.order_keys, d.replay_of,
+       e.payload, e.actions
   from deliveries d
   join events e
     on e.tenant = d.tenant
@@ -220,6 +222,7 @@ function toDelivery(row: Row): Delivery {
     eventId: text(row, 'event_id'),
     registrationId: text(row, 'registration_id'),
     notifications: pickNotifications(row),
+    actions: pickActions(row),
     attempts: integer(row, 'attempts'),
     step: integer(row, 'step'),
     ordered: row['order_keys'] !== null,

@@ -78,6 +78,14 @@ delete from order_keys
         where tenant = ?
         limit ?)`;
 
+const DELETE_STATISTICS = `
+delete from statistics
+ where (tenant, registration_id, action, start, step_ms) in (
+       select tenant, registration_id, action, start, step_ms
+         from statistics
+        where tenant = ?
+        limit ?)`;
+
 /** What goes with the tenant itself: tables that are small. */
 const SETUP_OF_TENANT = ['api_keys', 'streaks', 'registrations', 'jobs'] as const;
 
@@ -111,12 +119,13 @@ function tenantRemoval(database: DatabaseSync, removeDeliveries: RemoveDeliverie
   function emptyTenant(id: string, limit: number): number {
     const removed = removeDeliveries(id, ofTenant.all(id, limit));
     if (removed > 0) return removed;
-    return (
-      run(DELETE_EVENTS, id, limit) + run(DELETE_KEYS, id, limit) + run(DELETE_ORDER, id, limit)
-    );
+    const rest = [DELETE_EVENTS, DELETE_KEYS, DELETE_ORDER, DELETE_STATISTICS];
+    return rest.reduce((sum, sql) => sum + run(sql, id, limit), 0);
   }
 
   function deleteTenant(id: string): boolean {
+    // What was counted while the rest was removed.
+    run('delete from statistics where tenant = ?', id);
     for (const table of SETUP_OF_TENANT) run(`delete from ${table} where tenant = ?`, id);
     return run('delete from tenants where id = ?', id) > 0;
   }

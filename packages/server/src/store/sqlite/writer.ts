@@ -13,6 +13,7 @@ import { orderWrites } from './write-order.ts';
 import { removals } from './write-removal.ts';
 import { streakWrites } from './streaks.ts';
 import { settleWrites } from './write-settle.ts';
+import { statisticsWrites } from './statistics.ts';
 import { serveWrites } from './worker.ts';
 
 /** The thread that writes: the only one, so that its order is the order of truth. */
@@ -32,6 +33,7 @@ const methods: Methods = {
   ...removals(database),
   ...streakWrites(database),
   ...keyWrites(database),
+  ...statisticsWrites(database),
   ready: () => lock.isOpen,
 };
 serveWrites(database, { ...methods, ...auditWrites(database, methods) });

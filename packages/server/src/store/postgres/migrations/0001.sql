@@ -242,6 +242,19 @@ create table attempts (
 ) partition by range (delivery_id);
 create table attempts_other partition of attempts default;
 
+-- Sums over spans of time: registration_id and action are empty where the sum is over all of them.
+-- counts: JSON.
+create table statistics (
+  tenant          text collate "C" not null,
+  registration_id text collate "C" not null,
+  action          text collate "C" not null,
+  start           bigint not null,
+  step_ms         bigint not null,
+  counts          text not null,
+  primary key (tenant, registration_id, action, start, step_ms)
+) with (fillfactor = 70);
+create index statistics_by_age on statistics (step_ms, start);
+
 -- Who did what; tenant is empty for what belongs to the installation. record: the entry as JSON.
 create table audit (
   tenant text collate "C" not null,

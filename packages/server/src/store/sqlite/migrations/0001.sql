@@ -186,6 +186,19 @@ create table attempts (
 );
 create index attempts_by_delivery on attempts (delivery_id, number);
 
+-- Sums over spans of time: registration_id and action are empty where the sum is over all of them.
+-- counts: JSON.
+create table statistics (
+  tenant          text not null,
+  registration_id text not null,
+  action          text not null,
+  start           integer not null,
+  step_ms         integer not null,
+  counts          text not null,
+  primary key (tenant, registration_id, action, start, step_ms)
+) without rowid;
+create index statistics_by_age on statistics (step_ms, start);
+
 -- Who did what; tenant is null for what belongs to the installation. record: the entry as JSON.
 create table audit (
   id     text primary key,
