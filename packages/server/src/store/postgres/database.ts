@@ -61,6 +61,9 @@ export class Database {
   async transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
     const client = await this.#connect();
     let broken: unknown;
+    // Besides failing its query a connection that breaks says so itself, and nobody else listens.
+    const onError = (error: unknown): unknown => (broken = error);
+    client.on('error', onError);
     try {
       await client.query('begin');
       const result = await work(async (statement, values = []) => {
@@ -73,6 +76,7 @@ export class Database {
       await client.query('rollback').catch((failure: unknown) => (broken = failure));
       throw toAppError(error);
     } finally {
+      client.off('error', onError);
       client.release(broken !== undefined);
     }
   }

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { type TestDatabase, testDatabase } from '../../../../../tools/postgres/test-database.ts';
 import type { AppError } from '../../core/errors.ts';
 import { idAt, newId } from '../../core/id.ts';
+import { emptyCounts } from '../../core/statistics.ts';
 import { storeContract } from '../contract.ts';
 import type { NewEvent, NodeEvents, Settlement, Store } from '../port.ts';
 import { Database } from './database.ts';
@@ -67,6 +68,29 @@ async function rows(url: string, sql: string): Promise<readonly Record<string, u
     await client.end();
   }
 }
+
+test('a connection that breaks in the middle of a transaction fails that, and nothing else', async () => {
+  const url = await fresh();
+  const store = await joined(url);
+  const tenant = { id: 't', name: 'T', createdAt: 0 };
+  await store.insertTenant(tenant);
+  const other = new pg.Client({ connectionString: url });
+  await other.connect();
+  await other.query('begin; select pg_advisory_xact_lock(836500005)');
+  const row = { tenant: 't', registrationId: '', action: '', start: 0, stepMs: 60_000 };
+  const adding = store.addStatistics([{ ...row, counts: emptyCounts() }]);
+  const refused = assert.rejects(adding, /The database cannot be reached now/);
+  const blocked = "select pid from pg_stat_activity where wait_event = 'advisory'";
+  let waiting: readonly { readonly pid: number }[] = [];
+  while (waiting.length === 0) waiting = (await other.query<{ pid: number }>(blocked)).rows;
+  await other.query('select pg_terminate_backend($1)', [waiting[0]?.pid]);
+  await refused;
+  await other.end();
+  await store.addStatistics([{ ...row, counts: { ...emptyCounts(), published: 1 } }]);
+  const [kept] = await store.statistics({ ...row, from: 0, to: 1 });
+  assert.equal(kept?.counts.published, 1);
+  await store.close();
+});
 
 function madeAt(time: number): NewEvent {
   const delivery = {
