@@ -71,7 +71,14 @@ function loop(client: Client, until: number): Promise<number> {
 function headersOf(body: Uint8Array): string[] {
   const flat: string[] = [];
   const secrets = { msSecret: SECRET, standardSecrets: [SECRET] };
-  const signed = { ...secrets, id: ID, timestampSeconds: 1_790_000_000, body, headers: [] };
+  const signed = {
+    ...secrets,
+    id: ID,
+    sequence: 1,
+    timestampSeconds: 1_790_000_000,
+    body,
+    headers: [],
+  };
   for (const [name, value] of deliveryHeaders(signed)) flat.push(name, value);
   return flat;
 }

@@ -136,6 +136,7 @@ const TEMPLATE = deliveryHeaders({
   msSecret: 's'.repeat(32),
   standardSecrets: ['s'.repeat(32)],
   id: 'f'.repeat(32),
+  sequence: null,
   timestampSeconds: 1_790_000_000,
   body: BODY,
   headers: [],

@@ -88,6 +88,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
     bodyForForeign: {},
     call: async (make) => id(await make.pausedRegistration()),
   },
+  feed: { access: 'read', call: async (make) => id(await make.registration()) },
   listFilters: { access: 'read', call: plain },
   getFilter: { access: 'read', call: () => ({ params: { name: 'CourseCompleted' } }) },
   filterSamples: { access: 'read', call: () => ({ params: { name: 'CourseCompleted' } }) },

@@ -1,5 +1,6 @@
 import type { Conditions, MatchRequest, MatchResult } from './conditions.ts';
 import { SchoolbellError } from './errors.ts';
+import { type FeedItem, type FeedPage, readFeed } from './feed.ts';
 import type { Statistics, StatisticsQuery } from './statistics.ts';
 import type { AnyNotification, KnownNotification } from './notification.ts';
 import type { Replay, ReplayRequest, Resumed, ResumePreview } from './replays.ts';
@@ -66,6 +67,8 @@ export type Delivery = {
   readonly Id: string;
   readonly EventId: string;
   readonly RegistrationId: string;
+  /** Its number in the registration. */
+  readonly Sequence: number | null;
   readonly State: 'pending' | 'delivered' | 'exhausted' | 'held' | 'cancelled';
   readonly Actions: readonly string[];
   readonly Attempts: number;
@@ -174,6 +177,12 @@ export class SchoolbellClient {
   /** Newest first, page after page. */
   deliveries(query: Readonly<Record<string, string>> = {}): AsyncGenerator<Delivery> {
     return this.#pages('/webhooks/deliveries', query);
+  }
+
+  /** What a registration was sent and is to be sent, in order, from the delivery after this number on. */
+  feed(registrationId: string, after = 0): AsyncGenerator<FeedItem> {
+    const path = `/webhooks/registrations/${encodeURIComponent(registrationId)}/feed`;
+    return readFeed((at) => this.#call<FeedPage>('GET', `${path}?after=${at}`), after);
   }
 
   /** How much, how well and how fast, over time; a day by the hour where nothing is said. */

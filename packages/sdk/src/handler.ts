@@ -8,6 +8,8 @@ export type DeliveryContext = {
   readonly id: string;
   /** 1 for the first. */
   readonly attempt: number;
+  /** Its number in the registration, for a `GapDetector`; undefined where none came. It is not signed. */
+  readonly sequence: number | undefined;
   /** Properties of the registration. */
   readonly properties: Readonly<Record<string, unknown>>;
 };
@@ -75,13 +77,18 @@ async function receive(options: HandlerOptions, request: Request): Promise<Respo
   ) {
     return message(415, 'The WebHook request must contain an entity body formatted as JSON.');
   }
-  return handle(options, body);
+  return handle(options, body, sequenceOf(request.headers));
 }
 
-async function handle(options: HandlerOptions, body: Uint8Array): Promise<Response> {
+async function handle(
+  options: HandlerOptions,
+  body: Uint8Array,
+  sequence: number | undefined,
+): Promise<Response> {
   const delivery = parse(body);
   if (delivery === undefined) return message(400, 'The WebHook request contained invalid JSON.');
-  const { context, notifications } = delivery;
+  const { notifications } = delivery;
+  const context = { ...delivery.context, sequence };
   if ((await options.seen?.(context.id)) === true) return new Response(null, { status: 200 });
   const handlers: Readonly<Record<string, Handle<never> | undefined>> = options.on ?? {};
   for (const notification of notifications) {
@@ -95,7 +102,7 @@ async function handle(options: HandlerOptions, body: Uint8Array): Promise<Respon
 
 function parse(
   body: Uint8Array,
-): { context: DeliveryContext; notifications: AnyNotification[] } | undefined {
+): { context: Omit<DeliveryContext, 'sequence'>; notifications: AnyNotification[] } | undefined {
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
     if (typeof value !== 'object' || value === null) return undefined;
@@ -110,6 +117,11 @@ function parse(
   } catch {
     return undefined;
   }
+}
+
+function sequenceOf(headers: Headers): number | undefined {
+  const text = headers.get('schoolbell-sequence') ?? '';
+  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined;
 }
 
 function isNotification(value: unknown): value is AnyNotification {

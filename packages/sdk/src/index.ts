@@ -11,6 +11,8 @@ export {
 } from './client.ts';
 export type { Conditions, MatchRequest, MatchResult, Wanted } from './conditions.ts';
 export { SchoolbellError, type VerificationCode, VerificationError } from './errors.ts';
+export type { FeedItem } from './feed.ts';
+export { GapDetector, type GapState } from './gaps.ts';
 export { fastifyWebhook } from './fastify.ts';
 export { createHandler, type DeliveryContext, type HandlerOptions } from './handler.ts';
 export { type NodeRequest, type NodeResponse, toNodeHandler } from './node.ts';

@@ -10,6 +10,7 @@ import { deliveryRoutes } from './deliveries.ts';
 import { addDocuments, documentRoutes } from './docs/routes.ts';
 import { createErrorHandler } from './errors.ts';
 import { eventRoutes } from './events.ts';
+import { feedRoutes } from './feed.ts';
 import { filterRoutes } from './filters.ts';
 import { matchRoutes } from './match.ts';
 import { withoutPrefix } from './links.ts';
@@ -68,6 +69,7 @@ export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
       adminRoutes,
       auditRoutes,
       statisticsRoutes,
+      feedRoutes,
       serviceRoutes,
     ];
     for (const routes of all) await api.register(routes(deps));

@@ -76,6 +76,7 @@ export function deliveryJson(row: DeliveryRow): object {
     Id: row.id,
     EventId: row.eventId,
     RegistrationId: row.registrationId,
+    Sequence: row.sequence,
     State: row.state,
     Reason: row.reason,
     Actions: row.actions,

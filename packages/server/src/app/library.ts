@@ -14,6 +14,7 @@ import { createAudit } from '../service/audit.ts';
 import { Configuration } from '../service/configuration.ts';
 import { createDeliveries } from '../service/deliveries.ts';
 import { createEvents } from '../service/events.ts';
+import { createFeed } from '../service/feed.ts';
 import { createFilters, subjectsBy } from '../service/filters.ts';
 import { Indexer } from '../service/indexer.ts';
 import { createKeys } from '../service/keys.ts';
@@ -122,7 +123,9 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
     laneConcurrency: ground.config.concurrency,
   });
   const statistics = openStatistics({ store, filters, registrations, tally });
-  const parts = { ...log, statistics, resuming, registrations, filters, tenants, keys, trials };
+  const feed = createFeed({ store, registrations });
+  const read = { ...log, statistics, feed };
+  const parts = { ...read, resuming, registrations, filters, tenants, keys, trials };
   const nodes = { list: () => store.nodes() };
   const library = { ...parts, nodes, refresh: configuration.refresh, ready };
   const { forgetOldSecrets } = registrations;

@@ -121,6 +121,7 @@ export async function sendTest(
     attempts: 0,
     step: 0,
     ordered: false,
+    sequence: null,
   };
   const attempt = await sendAttempt({ egress, clock: systemClock }, registration, delivery);
   return {

@@ -18,6 +18,11 @@ export type Delivery = {
   readonly attempts: number;
   /** Steps of the retry schedule used up so far; a probe of an open breaker uses none. */
   readonly step: number;
+  /**
+   * Its number within its registration: 1, 2, 3 in the order of acceptance. Null until it is
+   * accepted, and where nothing is recorded.
+   */
+  readonly sequence: number | null;
   /** True when others may wait for its end: it has keys by which it is ordered. */
   readonly ordered: boolean;
   /** The delivery that this one repeats; absent where it is the first. */

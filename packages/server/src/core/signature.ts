@@ -38,6 +38,7 @@ export type SignedDelivery = {
   /** Each of them signs `webhook-signature`; one is enough for a receiver. */
   readonly standardSecrets: readonly string[];
   readonly id: string;
+  readonly sequence: number | null;
   /** Of this attempt, in seconds since 1970. */
   readonly timestampSeconds: number;
   readonly body: Uint8Array;
@@ -51,7 +52,8 @@ export type SignedDelivery = {
 export function deliveryHeaders(
   delivery: SignedDelivery,
 ): (readonly [name: string, value: string])[] {
-  const { msSecret, standardSecrets, id, timestampSeconds, body, replayOf, headers } = delivery;
+  const { msSecret, standardSecrets, id, timestampSeconds, body, headers } = delivery;
+  const { sequence, replayOf } = delivery;
   const signatures = standardSecrets.map((secret) =>
     standardSignature({ secret, id, timestampSeconds, body }),
   );
@@ -61,6 +63,7 @@ export function deliveryHeaders(
     ['webhook-id', id],
     ['webhook-timestamp', String(timestampSeconds)],
     ['webhook-signature', signatures.join(' ')],
+    ...(sequence === null ? [] : [['schoolbell-sequence', String(sequence)] as const]),
     ...(replayOf === undefined ? [] : [['webhook-replay', replayOf] as const]),
     ...headers,
   ];

@@ -58,7 +58,7 @@ function open({ accept, earlier, quota = Infinity }: Parts) {
 }
 
 const takeAll = (batch: readonly Publication[]): Promise<readonly Acceptance[]> =>
-  Promise.resolve(batch.map(() => ({ kind: 'accepted' })));
+  Promise.resolve(batch.map(() => ({ kind: 'accepted', numbers: [] })));
 
 function call(rest: Partial<AcceptRequest> & { text?: string; isExempt?: boolean } = {}) {
   const { text = '{}', isExempt = false, idempotency = null } = rest;
@@ -107,7 +107,7 @@ test('what was not written does not count', async () => {
     [{ kind: 'repeated', answer: 'r' }],
     [{ kind: 'conflict' }],
     [{ kind: 'stale' }],
-    [{ kind: 'accepted' }],
+    [{ kind: 'accepted', numbers: [] }],
   ];
   const { acceptor, waiting } = open({
     accept: () => {
@@ -129,7 +129,7 @@ test('publishers are told to come back when 64 MiB of text wait for the disk, un
   const { acceptor } = open({
     accept: (batch) =>
       new Promise((resolve) => {
-        write = () => resolve(batch.map(() => ({ kind: 'accepted' })));
+        write = () => resolve(batch.map(() => ({ kind: 'accepted', numbers: [] })));
       }),
   });
   const text = 'x'.repeat(1024 * 1024);

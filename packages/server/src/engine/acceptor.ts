@@ -183,6 +183,9 @@ export class Acceptor {
     if (acceptance?.kind === 'accepted') {
       const isUnleased = acceptance.unleased === true;
       if (isUnleased) this.#drop(prepared);
+      prepared.matched.forEach(({ delivery }, index) => {
+        delivery.sequence = acceptance.numbers[index] ?? null;
+      });
       this.#tally(prepared);
       for (const m of prepared.matched) {
         if (m.held) this.#options.onHeld(m.registration);

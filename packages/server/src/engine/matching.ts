@@ -20,7 +20,8 @@ export type SubjectsOf = (action: string, text: string) => readonly string[];
 /** A delivery to be, and where it goes. */
 export type Matched = {
   readonly registration: Registration;
-  readonly delivery: Delivery;
+  /** It has its number once it is accepted. */
+  readonly delivery: Delivery & { sequence: number | null };
   readonly leased: boolean;
   readonly held: boolean;
 };
@@ -64,6 +65,7 @@ export class Matching {
         attempts: 0,
         step: 0,
         ordered: keys !== null,
+        sequence: null,
       };
       const held = !isActive(registration);
       const leased = !held && keys === null && this.#options.reserve(registration, delivery);

@@ -36,6 +36,7 @@ export async function sendAttempt(
     msSecret: signing.ms.secret,
     standardSecrets: signing.standard.map(({ secret }) => secret),
     id: delivery.id,
+    sequence: delivery.sequence,
     timestampSeconds: Math.floor((deps.signingClock ?? deps.clock).now() / 1000),
     body,
     replayOf: delivery.replayOf,

@@ -41,7 +41,15 @@ function open() {
   const attempt = (outcome: Outcome, next: NextState, moved = true, at = NOW): void => {
     const id = newId(NOW - 1000);
     const place = { tenant: 't', eventId: id, registrationId: ONE.id, notifications: [] };
-    const delivery = { ...place, id, actions: ['A'], attempts: 0, step: 0, ordered: false };
+    const delivery = {
+      ...place,
+      id,
+      actions: ['A'],
+      attempts: 0,
+      step: 0,
+      ordered: false,
+      sequence: null,
+    };
     const made = { deliveryId: id, number: 1, startedAt: at - 20, durationMs: 20, outcome };
     const signedBy = { ms: '', standard: [] };
     const settlement = { tenant: 't', deliveryId: id, next, ordered: false };

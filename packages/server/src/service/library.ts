@@ -16,6 +16,8 @@ import type {
   Count,
   DeliveryRow,
   EventRow,
+  FeedQuery,
+  FeedRow,
   LogQuery,
   NodeRow,
   TenantBacklog,
@@ -290,6 +292,14 @@ export interface Statistics {
   read(request: StatisticsRequest): Promise<StatisticsAnswer>;
 }
 
+/** The deliveries of a registration in the order of their numbers. */
+export interface Feed {
+  /** `last` is the number it has given last. Undefined when there is no such registration. */
+  read(
+    query: FeedQuery,
+  ): Promise<{ readonly items: readonly FeedRow[]; readonly last: number } | undefined>;
+}
+
 /** Everything Schoolbell can be asked to do: what the HTTP API calls, and what an LMS imports. */
 export interface Library {
   readonly registrations: Registrations;
@@ -302,6 +312,7 @@ export interface Library {
   readonly keys: Keys;
   readonly audit: Audit;
   readonly statistics: Statistics;
+  readonly feed: Feed;
   readonly trials: Trials;
   readonly nodes: Nodes;
   /** Resolves when everything is known that was registered, or changed, anywhere before the call. */

@@ -12,6 +12,8 @@ export type DeliveryRow = {
   readonly registrationId: Id;
   readonly state: DeliveryState;
   readonly reason: string | null;
+  /** Its number within its registration; null where it has none. */
+  readonly sequence: number | null;
   readonly attempts: number;
   readonly createdAt: number;
   /** When it is due; null unless it is pending and not behind others. */
@@ -26,6 +28,26 @@ export type DeliveryRow = {
   /** The job that made it, and the delivery that it repeats; null where it was made by its event. */
   readonly jobId: Id | null;
   readonly replayOf: Id | null;
+};
+
+/** A delivery as its registration's feed has it. */
+export type FeedRow = {
+  readonly sequence: number;
+  readonly id: Id;
+  readonly eventId: Id;
+  readonly state: DeliveryState;
+  readonly createdAt: number;
+  readonly endedAt: number | null;
+  /** The raw JSON texts of its notifications, in order. */
+  readonly notifications: readonly string[];
+};
+
+export type FeedQuery = {
+  readonly tenant: string;
+  readonly registrationId: Id;
+  /** Only what has a higher number. */
+  readonly after: number;
+  readonly limit: number;
 };
 
 export type LastOutcome = {

@@ -17,6 +17,8 @@ import type {
   DeliveryRow,
   EventQuery,
   EventRow,
+  FeedQuery,
+  FeedRow,
   LogQuery,
   Unfinished,
 } from './log.ts';
@@ -38,6 +40,8 @@ export type {
   DeliveryRow,
   EventQuery,
   EventRow,
+  FeedQuery,
+  FeedRow,
   LastOutcome,
   LogQuery,
   Unfinished,
@@ -111,8 +115,11 @@ export type Idempotency = {
 };
 
 export type Acceptance =
-  /** `unleased`: the node was given up meanwhile, so that all deliveries wait in the store. */
-  | { readonly kind: 'accepted'; readonly unleased?: true }
+  /**
+   * `numbers`: the sequence of each delivery, in order. `unleased`: the node was given up meanwhile,
+   * so that all deliveries wait in the store.
+   */
+  | { readonly kind: 'accepted'; readonly numbers: readonly number[]; readonly unleased?: true }
   /** Nothing was written: what it was matched with is no longer how things are. */
   | { readonly kind: 'stale' }
   | Earlier;
@@ -266,6 +273,10 @@ export interface Store extends JobStore, HeldStore, StatisticsStore {
   events(query: EventQuery): Promise<readonly EventRow[]>;
   countEvents(query: LogQuery): Promise<Count>;
   event(tenant: string, id: Id): Promise<EventRow | undefined>;
+  /** Deliveries of one registration in the order of their numbers. */
+  feed(query: FeedQuery): Promise<readonly FeedRow[]>;
+  /** The last number the registration has given; 0 where it has none. */
+  lastSequence(tenant: string, registrationId: Id): Promise<number>;
 
   /** Appends an entry for a change that the store has no part in, such as a test that was sent. */
   note(entry: AuditEntry): Promise<void>;

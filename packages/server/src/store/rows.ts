@@ -1,13 +1,8 @@
 import type { Attempt } from '../core/attempt.ts';
-import {
-  type Delivery,
-  DELIVERY_STATES,
-  type DeliveryState,
-  NOTIFICATION_SEPARATOR,
-} from '../core/delivery.ts';
+import { DELIVERY_STATES, type DeliveryState, NOTIFICATION_SEPARATOR } from '../core/delivery.ts';
 import { idTime } from '../core/id.ts';
 import type { Job, JobState } from '../core/job.ts';
-import { BEHIND, type DeliveryRow, type EventRow, type LastOutcome } from './port.ts';
+import { BEHIND, type DeliveryRow, type EventRow, type FeedRow, type LastOutcome } from './port.ts';
 
 /** What a database gives for a row. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -67,6 +62,7 @@ export function toDeliveryRow(row: Row): DeliveryRow {
     registrationId: text(row, 'registration_id'),
     state: DELIVERY_STATES[integer(row, 'state')] ?? 'pending',
     reason: isBehind ? BEHIND : textOrNull(row, 'reason'),
+    sequence: integerOrNull(row, 'sequence'),
     attempts: integer(row, 'attempts'),
     createdAt: idTime(id),
     dueAt: isBehind ? null : integerOrNull(row, 'due_at'),
@@ -91,6 +87,19 @@ function toLastOutcome(row: Row): LastOutcome {
 /** What is left to say where there is no room for more sentences. */
 export function plainSentence(kind: string, status: number | null): string {
   return status === null ? kind : `The receiver answered ${status}.`;
+}
+
+export function toFeedRow(row: Row): FeedRow {
+  const id = text(row, 'id');
+  return {
+    sequence: integer(row, 'sequence'),
+    id,
+    eventId: text(row, 'event_id'),
+    state: DELIVERY_STATES[integer(row, 'state')] ?? 'pending',
+    createdAt: idTime(id),
+    endedAt: integerOrNull(row, 'ended_at'),
+    notifications: pickNotifications(row),
+  };
 }
 
 export function toEventRow(row: Row): EventRow {

@@ -397,6 +397,29 @@ export const docs = {
     },
   }),
 
+  feed: registration('feed', 'What was sent and what waits, in order', {
+    params: id,
+    querystring: {
+      type: 'object',
+      properties: {
+        after: { type: 'integer', minimum: 0, default: 0, description: 'Only what comes after.' },
+        limit: paging.limit,
+      },
+    },
+    response: {
+      200: {
+        description: 'By Sequence, which counts the deliveries of the registration.',
+        type: 'object',
+        properties: {
+          Items: { type: 'array', items: { type: 'object', additionalProperties: true } },
+          Last: { type: 'integer', description: 'Sequence of the newest delivery; 0 for none.' },
+        },
+      },
+      ...refusals,
+      ...notFound,
+    },
+  }),
+
   listFilters: filter('listFilters', 'List what can be subscribed to', {
     response: { 200: list('Name and description of each filter.'), ...refusals },
   }),

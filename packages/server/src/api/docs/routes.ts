@@ -103,6 +103,10 @@ const SIGNATURE_HEADERS = [
     'webhook-signature',
     '`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`, as Standard Webhooks signs.',
   ],
+  [
+    'schoolbell-sequence',
+    'Number of the delivery in its registration: 1, 2, 3 in the order of acceptance, without gaps. Not signed.',
+  ],
 ] as const;
 
 const REPLAY_HEADER = {

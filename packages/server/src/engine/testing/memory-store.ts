@@ -61,6 +61,7 @@ export class MemoryStore implements EngineStore {
   /** Those that have not ended, in order of acceptance. */
   readonly #open = new Map<string, MemoryRow[]>();
   readonly #streaks = new Map<string, StreakOf>();
+  readonly #last = new Map<string, number>();
   #calls = 0;
   #order: Promise<unknown> = Promise.resolve();
 
@@ -97,6 +98,7 @@ export class MemoryStore implements EngineStore {
   accept(batch: readonly Publication[]): Promise<readonly Acceptance[]> {
     return this.#inOrder(() =>
       batch.map((publication) => {
+        const numbers: number[] = [];
         for (const event of publication.events) {
           const texts = event.payload.split(NOTIFICATION_SEPARATOR);
           for (const made of event.deliveries) {
@@ -107,15 +109,23 @@ export class MemoryStore implements EngineStore {
             const place = { id, registrationId, tenant: event.tenant, eventId: event.id };
             const { orderKeys } = made;
             const progress = { attempts: 0, step: 0 };
-            const content = { notifications, actions };
+            const sequence = this.#next(`${event.tenant}/${registrationId}`);
+            numbers.push(sequence);
+            const content = { notifications, actions, sequence };
             const delivery = { ...place, ...progress, ...content, ordered: orderKeys !== null };
             const state = { state: made.state, leased: made.leased, dueAt: event.acceptedAt };
             this.#add({ delivery, ...state, ...progress, orderKeys, claimedAt: 0, retriedAt: 0 });
           }
         }
-        return { kind: 'accepted' as const };
+        return { kind: 'accepted' as const, numbers };
       }),
     );
+  }
+
+  #next(registration: string): number {
+    const sequence = (this.#last.get(registration) ?? 0) + 1;
+    this.#last.set(registration, sequence);
+    return sequence;
   }
 
   settle(batch: readonly Settlement[]): Promise<readonly boolean[]> {

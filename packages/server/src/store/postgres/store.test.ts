@@ -72,7 +72,7 @@ async function rows(url: string, sql: string): Promise<readonly Record<string, u
 test('a connection that breaks in the middle of a transaction fails that, and nothing else', async () => {
   const url = await fresh();
   const store = await joined(url);
-  const tenant = { id: 't', name: 'T', createdAt: 0 };
+  const tenant = { id: 't', name: 'T', createdAt: 0, maxPending: null };
   await store.insertTenant(tenant);
   const other = new pg.Client({ connectionString: url });
   await other.connect();
@@ -298,6 +298,24 @@ test('shards are shared out, each to one node, and those of a node that leaves g
   await three.close();
 });
 
+test('nodes that accept for one registration at once number its deliveries without gaps', async () => {
+  const url = await fresh();
+  const stores = [await joined(url), await joined(url), await joined(url)];
+  const batches = stores.flatMap((store) =>
+    Array.from({ length: 5 }, () =>
+      store.accept([{ events: [madeAt(Date.now()), madeAt(Date.now())], idempotency: null }]),
+    ),
+  );
+  const numbers = (await Promise.all(batches))
+    .flat()
+    .flatMap((each) => (each.kind === 'accepted' ? each.numbers : []));
+  assert.deepEqual(
+    numbers.toSorted((x, y) => x - y),
+    Array.from({ length: 30 }, (_, n) => n + 1),
+  );
+  await Promise.all(stores.map((store) => store.close()));
+});
+
 test('a node that was given up changes nothing of what others have taken over', async () => {
   const url = await fresh();
   const zombie = told();
@@ -312,7 +330,7 @@ test('a node that was given up changes nothing of what others have taken over', 
   const accepted = old.accept([{ events: [madeAt(Date.now())], idempotency: null }]);
   const claimed = old.claim([lane], Date.now());
   assert.deepEqual(await settled, [false]);
-  assert.deepEqual(await accepted, [{ kind: 'accepted', unleased: true }]);
+  assert.deepEqual(await accepted, [{ kind: 'accepted', numbers: [2], unleased: true }]);
   assert.deepEqual(await claimed, [{ deliveries: [], nextDueAt: null }]);
   const found = await old.delivery('t', made.deliveries[0]?.id ?? '');
   assert.deepEqual([found?.row.state, found?.attempts], ['pending', []]);

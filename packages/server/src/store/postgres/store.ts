@@ -10,6 +10,7 @@ import { migrate } from './migrate.ts';
 import { createPartitions, dropOldestDay, pruneIdempotency, pruneOther } from './partitions.ts';
 import { Leases, type Place } from './place.ts';
 import { cancelHeld, held } from './held.ts';
+import { feed, lastSequence } from './feed.ts';
 import { index } from './keys.ts';
 import { delivery, event, unfinished } from './read-log.ts';
 import { behind, candidates, job, jobs, runningJobs } from './read-jobs.ts';
@@ -200,6 +201,8 @@ function logCalls(
   | 'events'
   | 'event'
   | 'unfinished'
+  | 'feed'
+  | 'lastSequence'
   | 'note'
   | 'audit'
   | 'pruneAudit'
@@ -215,6 +218,8 @@ function logCalls(
     countEvents: (query) => countEvents(database, query),
     event: (tenant, id) => event(database, tenant, id),
     unfinished: () => unfinished(database),
+    feed: (query) => feed(database, query),
+    lastSequence: (tenant, registrationId) => lastSequence(database, tenant, registrationId),
 
     note: (entry) => appendEntry(database.query.bind(database), entry),
     audit: (query) => audit(database, query),

@@ -53,15 +53,15 @@ leased as (
      and d.state = 0
      and d.leased = 0
   returning n.lane, n.due_at, d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks,
-            d.order_keys is not null as ordered, d.replay_of)
+            d.order_keys is not null as ordered, d.sequence, d.replay_of)
 select l.lane, l.due_at, l.tenant, l.id, l.event_id, l.registration_id, l.attempts, l.step, l.picks, l.ordered,
-       l.replay_of, e.payload, e.actions, null::bigint as next_due_at
+       l.sequence, l.replay_of, e.payload, e.actions, null::bigint as next_due_at
   from leased l
   join events e
     on e.tenant = l.tenant
    and e.id = l.event_id
  union all
-select lane, null, null, null, null, null, null, null, null, null, null, null, null, min(due_at)
+select lane, null, null, null, null, null, null, null, null, null, null, null, null, null, min(due_at)
   from next
  where not wanted
  group by lane
@@ -214,6 +214,7 @@ function toDelivery(row: Row): Delivery {
     step: integer(row, 'step'),
     ordered: row['ordered'] === true,
     ...replayOf(row),
+    sequence: integerOrNull(row, 'sequence'),
   };
 }
 

@@ -47,9 +47,9 @@ gone as (
   returning d.*)
 insert into ended_deliveries
        (tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, state,
-        ended_at, reason, order_keys, order_seq, job_id, replay_of)
+        ended_at, reason, order_keys, order_seq, sequence, job_id, replay_of)
 select tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, 4, $7::bigint, $8::text,
-       order_keys, order_seq, job_id, replay_of
+       order_keys, order_seq, sequence, job_id, replay_of
   from gone
 returning id, order_keys`,
 };
@@ -89,9 +89,9 @@ with gone as (
   returning *)
 insert into deliveries
        (tenant, id, event_id, registration_id, shard, state, attempts, due_at, picks, class,
-        status, outcome_id, order_keys, order_seq, job_id, replay_of)
+        status, outcome_id, order_keys, order_seq, sequence, job_id, replay_of)
 select tenant, id, event_id, registration_id, $4, 0, attempts, $3, picks, class, status, outcome_id,
-       order_keys, order_seq, job_id, replay_of
+       order_keys, order_seq, sequence, job_id, replay_of
   from gone
 returning id`,
 };
@@ -106,9 +106,9 @@ with gone as (
   returning *)
 insert into ended_deliveries
        (tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, state,
-        ended_at, reason, order_keys, order_seq, job_id, replay_of)
+        ended_at, reason, order_keys, order_seq, sequence, job_id, replay_of)
 select tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, 4, $3, 'cancelled by hand',
-       order_keys, order_seq, job_id, replay_of
+       order_keys, order_seq, sequence, job_id, replay_of
   from gone
 returning id`,
 };

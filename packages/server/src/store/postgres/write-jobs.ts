@@ -70,6 +70,24 @@ select e.tenant, g.id, e.id, $2, $3, 0, $4, g.picks, g.order_keys, g.order_seq, 
 returning id`,
 };
 
+/** Only what was made takes a number. */
+const NUMBER: Statement = {
+  name: 'number deliveries of job',
+  text: `
+with counted as (
+  insert into sequences as s (tenant, registration_id, last)
+  values ($1, $2, cardinality($3::text[]))
+      on conflict (tenant, registration_id) do update
+     set last = s.last + excluded.last
+  returning last)
+update deliveries d
+   set sequence = c.last - cardinality($3::text[]) + g.place
+  from unnest($3::text[]) with ordinality as g (id, place)
+ cross join counted c
+ where d.tenant = $1
+   and d.id = g.id`,
+};
+
 const COUNT_MADE: Statement = {
   name: 'count made',
   text: 'update jobs set done = done - $3 where tenant = $1 and id = $2',
@@ -130,6 +148,8 @@ export function stepJob(database: Database, step: JobStep): Promise<boolean> {
     const missing = deliveries.length - made.length;
     if (missing > 0) await query(COUNT_MADE, [tenant, id, missing]);
     const kept = new Set(made.map((row) => row['id']));
+    const numbered = deliveries.map((one) => one.id).filter((one) => kept.has(one));
+    if (numbered.length > 0) await query(NUMBER, [tenant, registrationId, numbered]);
     const enrolled = ordered.filter((one) => kept.has(one.id));
     if (enrolled.length > 0) await enrol(query, enrolled, placeOf);
     return true;

@@ -47,6 +47,7 @@ const TABLES: readonly Statement[] = [
   deleteSome('streaks', 'registration_id'),
   deleteSome('jobs', 'id'),
   deleteSome('statistics', 'start'),
+  deleteSome('sequences', 'registration_id'),
   deleteSome('registrations', 'id'),
   deleteSome('api_keys', 'id'),
 ];

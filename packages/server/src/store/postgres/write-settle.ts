@@ -47,13 +47,13 @@ ended as (
      and (d.state = 0 or g.state = 1)
   returning d.tenant, d.id, d.event_id, d.registration_id, d.picks,
             greatest(d.attempts, g.number) as attempts, g.state, g.ended_at, g.reason,
-            g.class, g.status, g.outcome_id, d.order_keys, d.order_seq, d.job_id, d.replay_of),
+            g.class, g.status, g.outcome_id, d.order_keys, d.order_seq, d.sequence, d.job_id, d.replay_of),
 moved as (
   insert into ended_deliveries
          (tenant, id, event_id, registration_id, picks, attempts, state, ended_at, reason, class,
-          status, outcome_id, order_keys, order_seq, job_id, replay_of)
+          status, outcome_id, order_keys, order_seq, sequence, job_id, replay_of)
   select tenant, id, event_id, registration_id, picks, attempts, state, ended_at, reason, class,
-         status, outcome_id, order_keys, order_seq, job_id, replay_of
+         status, outcome_id, order_keys, order_seq, sequence, job_id, replay_of
     from ended),
 settled as materialized (
   select tenant, id from waiting

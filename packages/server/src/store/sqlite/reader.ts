@@ -1,6 +1,7 @@
 import { workerData } from 'node:worker_threads';
 import { openForReading } from './open.ts';
 import { auditReads } from './read-audit.ts';
+import { feedReads } from './feed.ts';
 import { keyReads } from './keys.ts';
 import { heldReads } from './held.ts';
 import { jobReads } from './read-jobs.ts';
@@ -23,4 +24,5 @@ serveReads(database, {
   ...statisticsReads(database),
   earlier: keysUsed(database),
   ...heldReads(database),
+  ...feedReads(database),
 });

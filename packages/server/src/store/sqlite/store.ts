@@ -94,14 +94,7 @@ function createStore(writer: Channel, reader: Channel): Store {
     audit: (query) => reader.call('audit', query),
     pruneAudit: (before, limit) => writer.call('pruneAudit', before, limit),
 
-    index: (paths: SubjectPaths, limit: number) => index({ reader, writer }, paths, limit),
-    deliveries: (query: DeliveryQuery) => search(reader, 'deliveries', query),
-    countDeliveries: (query) => count(reader, 'deliveries', query),
-    delivery: (tenant, id) => reader.call('delivery', tenant, id),
-    events: (query: EventQuery) => search(reader, 'events', query),
-    countEvents: (query) => count(reader, 'events', query),
-    event: (tenant, id) => reader.call('event', tenant, id),
-    unfinished: () => unfinished(reader),
+    ...logCalls(reader, writer),
     ...statisticsCalls(reader, writer),
 
     prune: (before, limit) => writer.call('prune', before, limit),
@@ -127,6 +120,36 @@ function jobCalls(writer: Channel, reader: Channel): JobStore {
     candidates: (job, asked) => reader.call('candidates', job, asked),
     stepJob: (step) => writer.call('stepJob', step),
     pruneJobs: (before, limit) => writer.call('pruneJobs', before, limit),
+  };
+}
+
+function logCalls(
+  reader: Channel,
+  writer: Channel,
+): Pick<
+  Store,
+  | 'index'
+  | 'deliveries'
+  | 'countDeliveries'
+  | 'delivery'
+  | 'events'
+  | 'countEvents'
+  | 'event'
+  | 'unfinished'
+  | 'feed'
+  | 'lastSequence'
+> {
+  return {
+    index: (paths: SubjectPaths, limit: number) => index({ reader, writer }, paths, limit),
+    deliveries: (query: DeliveryQuery) => search(reader, 'deliveries', query),
+    countDeliveries: (query) => count(reader, 'deliveries', query),
+    delivery: (tenant, id) => reader.call('delivery', tenant, id),
+    events: (query: EventQuery) => search(reader, 'events', query),
+    countEvents: (query) => count(reader, 'events', query),
+    event: (tenant, id) => reader.call('event', tenant, id),
+    unfinished: () => unfinished(reader),
+    feed: (query) => reader.call('feed', query),
+    lastSequence: (tenant, registrationId) => reader.call('lastSequence', tenant, registrationId),
   };
 }
 

@@ -13,14 +13,19 @@ export function serveReads(database: DatabaseSync, methods: Methods): void {
 /**
  * Answers requests in groups: everything that has come by now shares one transaction and one wait
  * for the disk. When that transaction fails, each request gets one of its own, so that only the
- * one at fault is refused.
+ * one at fault is refused. `onFailure` is called whenever a transaction left no trace.
  */
-export function serveWrites(database: DatabaseSync, methods: Methods): void {
+export function serveWrites(database: DatabaseSync, methods: Methods, onFailure: () => void): void {
   serve(database, (group) => {
     const together = transaction(database, () => answerUntilFailure(methods, group));
     const allFine = together.ok && together.value.every((each) => each.ok);
+    if (!allFine) onFailure();
     if (allFine || (together.ok && group.length === 1)) return together.value;
-    return group.map((request) => alone(database, methods, request));
+    return group.map((request) => {
+      const answered = alone(database, methods, request);
+      if (!answered.ok) onFailure();
+      return answered;
+    });
   });
 }
 

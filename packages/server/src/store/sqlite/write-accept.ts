@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Acceptance } from '../port.ts';
 import { DELIVERY_WIDTH, EVENT_WIDTH, type Flat, type Methods } from './protocol.ts';
 import { keysUsed } from './keys-used.ts';
+import type { Sequences } from './sequences.ts';
 import { order } from './write-order.ts';
 
 const INSERT_EVENT = `
@@ -9,8 +10,9 @@ insert into events (tenant, id, accepted_at, occurred_at, actions, payload)
 values (?, ?, ?, ?, ?, ?)`;
 
 const INSERT_DELIVERY = `
-insert into deliveries (tenant, event_id, id, registration_id, state, leased, due_at, picks, order_keys)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+insert into deliveries (tenant, event_id, id, registration_id, state, leased, due_at, picks, order_keys,
+                        sequence)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const INSERT_KEY = `
 insert into idempotency (tenant, key, hash, answer, at)
@@ -27,14 +29,15 @@ export type FlatPublication = {
 };
 
 /** Writes events with their deliveries. */
-export function acceptWrites(database: DatabaseSync): Methods {
+export function acceptWrites(database: DatabaseSync, sequences: Sequences): Methods {
   const insertEvent = database.prepare(INSERT_EVENT);
   const insertDelivery = database.prepare(INSERT_DELIVERY);
   const earlier = keysUsed(database);
   const insertKey = database.prepare(INSERT_KEY);
   const { enrol } = order(database);
 
-  function insert({ events, deliveries }: FlatPublication): void {
+  function insert({ events, deliveries }: FlatPublication): number[] {
+    const numbers: number[] = [];
     let d = 0;
     for (let e = 0; e < events.length; e += EVENT_WIDTH) {
       const [tenant = null, eventId = null] = events.slice(e, e + 2);
@@ -44,13 +47,17 @@ export function acceptWrites(database: DatabaseSync): Methods {
         d < end;
         d += DELIVERY_WIDTH
       ) {
-        insertDelivery.run(tenant, eventId, ...deliveries.slice(d, d + DELIVERY_WIDTH));
-        const keys = deliveries[d + DELIVERY_WIDTH - 1];
+        const row = deliveries.slice(d, d + DELIVERY_WIDTH);
+        const [deliveryId = null, registrationId = null] = row;
+        const sequence = sequences.take(tenant, registrationId, deliveryId);
+        insertDelivery.run(tenant, eventId, ...row, sequence);
+        numbers.push(sequence);
+        const keys = row[DELIVERY_WIDTH - 1];
         if (typeof keys !== 'string') continue;
-        const [deliveryId = null, registrationId = null] = deliveries.slice(d, d + 2);
         enrol({ tenant, registrationId, deliveryId, seq: Number(lastInsertRowid), keys });
       }
     }
+    return numbers;
   }
 
   function acceptOne(publication: FlatPublication): Acceptance {
@@ -61,11 +68,8 @@ export function acceptWrites(database: DatabaseSync): Methods {
       if (known !== undefined) return known;
       insertKey.run(...idempotency);
     }
-    insert(publication);
-    return ACCEPTED;
+    return { kind: 'accepted', numbers: insert(publication) };
   }
 
   return { accept: (batch: readonly FlatPublication[]) => batch.map(acceptOne) };
 }
-
-const ACCEPTED: Acceptance = { kind: 'accepted' };

@@ -15,7 +15,7 @@ import {
 } from '../rows.ts';
 
 const CLAIMABLE = `
-select d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks, d.order_keys, d.replay_of,
+select d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks, d.order_keys, d.sequence, d.replay_of,
        e.payload, e.actions
   from deliveries d
   join events e
@@ -227,5 +227,6 @@ function toDelivery(row: Row): Delivery {
     step: integer(row, 'step'),
     ordered: row['order_keys'] !== null,
     ...replayOf(row),
+    sequence: integerOrNull(row, 'sequence'),
   };
 }

@@ -3,6 +3,7 @@ import type { Job } from '../../core/job.ts';
 import type { JobDelivery, JobMove, JobStep } from '../jobs.ts';
 import { integer, jobDocument } from '../rows.ts';
 import type { Methods } from './protocol.ts';
+import type { Sequences } from './sequences.ts';
 import { order } from './write-order.ts';
 
 const INSERT_JOB = `
@@ -48,6 +49,13 @@ select tenant, ?, id, ?, 0, ?, ?, ?, ?, ?
  where tenant = ?
    and id = ?`;
 
+/** Only what was made takes a number. */
+const NUMBER = `
+update deliveries
+   set sequence = ?
+ where tenant = ?
+   and id = ?`;
+
 /** Behind all there are: what is accepted later has a higher one. */
 const LAST_PLACE = 'select coalesce(max(seq), 0) as seq from events';
 
@@ -61,8 +69,8 @@ delete from jobs
         limit ?)`;
 
 /** Jobs that make deliveries. */
-export function jobWrites(database: DatabaseSync): Methods {
-  const step = stepper(database);
+export function jobWrites(database: DatabaseSync, sequences: Sequences): Methods {
+  const step = stepper(database, sequences);
   return {
     insertJob: (job: Job, most: number) => {
       const { tenant, id, registrationId, state, selection } = job;
@@ -80,12 +88,13 @@ export function jobWrites(database: DatabaseSync): Methods {
   };
 }
 
-function stepper(database: DatabaseSync): (step: JobStep) => boolean {
+function stepper(database: DatabaseSync, sequences: Sequences): (step: JobStep) => boolean {
   const stepJob = database.prepare(STEP_JOB);
   const endJob = database.prepare(END_JOB);
   const countMade = database.prepare(COUNT_MADE);
   const insertDelivery = database.prepare(INSERT_DELIVERY);
   const lastPlace = database.prepare(LAST_PLACE);
+  const number = database.prepare(NUMBER);
   const { enrol } = order(database);
 
   function make(step: JobStep, delivery: JobDelivery): boolean {
@@ -95,6 +104,7 @@ function stepper(database: DatabaseSync): (step: JobStep) => boolean {
     const picked = picks === null ? null : JSON.stringify(picks);
     const what = [id, registrationId, now, picked, keys, step.id, replayOf];
     if (insertDelivery.run(...what, tenant, eventId).changes === 0) return false;
+    number.run(sequences.take(tenant, registrationId, id), tenant, id);
     if (keys === null) return true;
     const seq = integer(lastPlace.get() ?? {}, 'seq');
     enrol({ tenant, registrationId, deliveryId: id, seq, keys });

@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { Methods } from './protocol.ts';
 import { integer, type Row, text } from '../rows.ts';
+import type { Sequences } from './sequences.ts';
 
 /**
  * The indices are named, because SQLite without statistics takes the primary key instead and reads
@@ -78,6 +79,14 @@ delete from order_keys
         where tenant = ?
         limit ?)`;
 
+const DELETE_SEQUENCES = `
+delete from sequences
+ where id in (
+       select id
+         from sequences
+        where tenant = ?
+        limit ?)`;
+
 const DELETE_STATISTICS = `
 delete from statistics
  where (tenant, registration_id, action, start, step_ms) in (
@@ -90,9 +99,12 @@ delete from statistics
 const SETUP_OF_TENANT = ['api_keys', 'streaks', 'registrations', 'jobs'] as const;
 
 /** Removes what is old, and what belonged to a tenant, in steps that hold up no commit for long. */
-export function removals(database: DatabaseSync): Methods {
+export function removals(database: DatabaseSync, sequences: Sequences): Methods {
   const removeDeliveries = deliveryRemoval(database);
-  return { ...tenantRemoval(database, removeDeliveries), ...pruning(database, removeDeliveries) };
+  return {
+    ...tenantRemoval(database, sequences, removeDeliveries),
+    ...pruning(database, removeDeliveries),
+  };
 }
 
 type RemoveDeliveries = (tenant: string, found: readonly Row[]) => number;
@@ -110,7 +122,11 @@ function deliveryRemoval(database: DatabaseSync): RemoveDeliveries {
   };
 }
 
-function tenantRemoval(database: DatabaseSync, removeDeliveries: RemoveDeliveries): Methods {
+function tenantRemoval(
+  database: DatabaseSync,
+  sequences: Sequences,
+  removeDeliveries: RemoveDeliveries,
+): Methods {
   const ofTenant = database.prepare(OF_TENANT);
   const run = (sql: string, ...values: SQLInputValue[]): number =>
     Number(database.prepare(sql).run(...values).changes);
@@ -119,13 +135,17 @@ function tenantRemoval(database: DatabaseSync, removeDeliveries: RemoveDeliverie
   function emptyTenant(id: string, limit: number): number {
     const removed = removeDeliveries(id, ofTenant.all(id, limit));
     if (removed > 0) return removed;
-    const rest = [DELETE_EVENTS, DELETE_KEYS, DELETE_ORDER, DELETE_STATISTICS];
+    // What is counted by heart is of rows that go now.
+    sequences.forget();
+    const rest = [DELETE_EVENTS, DELETE_KEYS, DELETE_ORDER, DELETE_STATISTICS, DELETE_SEQUENCES];
     return rest.reduce((sum, sql) => sum + run(sql, id, limit), 0);
   }
 
   function deleteTenant(id: string): boolean {
     // What was counted while the rest was removed.
     run('delete from statistics where tenant = ?', id);
+    run('delete from sequences where tenant = ?', id);
+    sequences.forget();
     for (const table of SETUP_OF_TENANT) run(`delete from ${table} where tenant = ?`, id);
     return run('delete from tenants where id = ?', id) > 0;
   }

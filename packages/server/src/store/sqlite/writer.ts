@@ -12,6 +12,7 @@ import { jobWrites } from './write-jobs.ts';
 import { orderWrites } from './write-order.ts';
 import { removals } from './write-removal.ts';
 import { streakWrites } from './streaks.ts';
+import { Sequences } from './sequences.ts';
 import { settleWrites } from './write-settle.ts';
 import { statisticsWrites } from './statistics.ts';
 import { serveWrites } from './worker.ts';
@@ -22,18 +23,19 @@ const lock = lockStore(path);
 const database = openForWriting(path);
 migrate(database);
 
+const sequences = new Sequences(database);
 const methods: Methods = {
-  ...acceptWrites(database),
+  ...acceptWrites(database, sequences),
   ...settleWrites(database),
   ...deliveryWrites(database),
   ...orderWrites(database),
-  ...jobWrites(database),
+  ...jobWrites(database, sequences),
   ...heldWrites(database),
   ...installationWrites(database),
-  ...removals(database),
+  ...removals(database, sequences),
   ...streakWrites(database),
   ...keyWrites(database),
   ...statisticsWrites(database),
   ready: () => lock.isOpen,
 };
-serveWrites(database, { ...methods, ...auditWrites(database, methods) });
+serveWrites(database, { ...methods, ...auditWrites(database, methods) }, () => sequences.forget());

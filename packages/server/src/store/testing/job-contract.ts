@@ -144,6 +144,28 @@ export function jobContract(
   const move = (id: Id, from: Job['state'][], to: Job['state'], reason: string | null = null) =>
     store.moveJob({ tenant, id, from, to, reason, now: NOW });
 
+  test('what a job makes takes the next numbers of its registration, what it cannot make takes none', async () => {
+    fresh();
+    const [one, two] = await ended(2);
+    const job = jobOf();
+    await store.insertJob(job, 10);
+    const deliveries = [one?.event, newId(NOW), two?.event].map((eventId = '') => {
+      return { id: newId(NOW), eventId, replayOf: null, picks: null, orderKeys: null };
+    });
+    const place = { tenant, id: job.id, registrationId: 'r', cursor: null, next: null };
+    assert.equal(await store.stepJob({ ...place, deliveries, now: NOW }), true);
+    const [after] = await accept(1);
+    const rows = await store.feed({ tenant, registrationId: 'r', after: 2, limit: 10 });
+    assert.deepEqual(
+      rows.map(({ sequence, id }) => [sequence, id]),
+      [
+        [3, deliveries[0]?.id],
+        [4, deliveries[2]?.id],
+        [5, after?.delivery],
+      ],
+    );
+  });
+
   test('jobs are kept as they were made, newest first, and found by their registration', async () => {
     fresh();
     const first = await insert({ from: 5, states: ['exhausted'], filters: ['a'], subject: 'ana' });

@@ -174,6 +174,7 @@ create table deliveries (
   order_seq       bigint,
   job_id          text collate "C",
   replay_of       text collate "C",
+  sequence        bigint,
   primary key (tenant, id),
   check ((state = 0) = (due_at is not null)),
   check (leased = 0 or state = 0)
@@ -184,6 +185,7 @@ create table deliveries (
   autovacuum_analyze_scale_factor = 0.05
 );
 create index deliveries_by_registration on deliveries (tenant, registration_id, id);
+create index deliveries_by_sequence on deliveries (tenant, registration_id, sequence);
 create index deliveries_by_event on deliveries (tenant, event_id);
 create index deliveries_by_class on deliveries (tenant, class, id) where class is not null;
 create index deliveries_pending on deliveries (shard, tenant, registration_id, leased, due_at, id) where state = 0;
@@ -207,15 +209,25 @@ create table ended_deliveries (
   order_seq       bigint,
   job_id          text collate "C",
   replay_of       text collate "C",
+  sequence        bigint,
   primary key (tenant, id)
 ) partition by range (id);
 create index ended_by_class on ended_deliveries (tenant, class, id) where state <> 1;
 create index ended_by_state on ended_deliveries (tenant, state, id) where state <> 1;
 create index ended_by_registration on ended_deliveries (tenant, registration_id, id);
+create index ended_by_sequence on ended_deliveries (tenant, registration_id, sequence);
 create index ended_by_event on ended_deliveries (tenant, event_id);
 -- Deliveries that are younger than their events by more than a moment.
 create index ended_by_job on ended_deliveries (event_id) where job_id is not null;
 create table ended_deliveries_other partition of ended_deliveries default;
+
+-- The last number that a registration has given one of its deliveries.
+create table sequences (
+  tenant          text collate "C" not null,
+  registration_id text collate "C" not null,
+  last            bigint not null,
+  primary key (tenant, registration_id)
+) with (fillfactor = 30, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
 -- One row for each key of an ordered delivery until it ends: the first of a key is the delivery
 -- whose turn it is.

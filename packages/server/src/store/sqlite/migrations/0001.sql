@@ -149,6 +149,7 @@ create table deliveries (
   order_keys      text,
   job_id          text,
   replay_of       text,
+  sequence        integer,
   primary key (tenant, id),
   check ((state = 0) = (due_at is not null)),
   check ((state <> 0 and state <> 3) = (ended_at is not null)),
@@ -162,6 +163,34 @@ create index deliveries_held on deliveries (tenant, registration_id, id) where s
 -- Look-ups of what did not arrive at once: what is delivered by the first attempt costs nothing here.
 create index deliveries_by_outcome on deliveries (outcome, id) where outcome is not null and state <> 1;
 create index deliveries_by_state on deliveries (tenant, state, id) where state in (2, 3, 4);
+
+-- Registrations that have numbered deliveries. last: the highest number of a delivery that is not
+-- kept any more; the numbers of those that are say the rest.
+create table sequences (
+  id              integer primary key,
+  tenant          text not null,
+  registration_id text not null,
+  last            integer not null default 0,
+  unique (tenant, registration_id)
+);
+
+-- Deliveries by their number in their registration. delivery_id: its 16 bytes.
+create table numbered_deliveries (
+  sequence_id integer not null,
+  sequence    integer not null,
+  delivery_id blob not null,
+  primary key (sequence_id, sequence)
+) without rowid;
+create trigger deliveries_leave_their_number after delete on deliveries when old.sequence is not null
+begin
+  update sequences
+     set last = max(last, old.sequence)
+   where tenant = old.tenant
+     and registration_id = old.registration_id;
+  delete from numbered_deliveries
+   where sequence_id = (select id from sequences where tenant = old.tenant and registration_id = old.registration_id)
+     and sequence = old.sequence;
+end;
 
 -- One row for each key of an ordered delivery until it ends. seq is that of its event: the first
 -- row of a key is the delivery whose turn it is.

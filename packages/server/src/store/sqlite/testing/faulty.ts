@@ -7,7 +7,7 @@ const { path } = workerData as { path: string };
 const database = new DatabaseSync(path);
 database.exec('create table if not exists names (name text)');
 
-serveWrites(database, {
+const methods = {
   /** Keeps the thread busy until the gate is opened, so that what is called meanwhile forms a group. */
   waitFor: (gate: Int32Array) => Atomics.wait(gate, 0, 0),
   insert: (name: string) => database.prepare('insert into names values (?)').run(name).changes,
@@ -22,4 +22,5 @@ serveWrites(database, {
       .all()
       .map((row) => row['name']),
   crash: () => process.exit(1),
-});
+};
+serveWrites(database, methods, () => undefined);
