@@ -18,6 +18,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   undici: 'egress/',
   pg: 'store/postgres/',
   fastify: '',
+  '@opentelemetry/api': 'telemetry/',
   '@fastify/swagger': 'api/',
   '@fastify/swagger-ui': 'api/',
   '@prometheus-io/client': 'telemetry/',

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../core/errors.ts';
 import { readIdempotencyKey, readPublication } from '../core/publication.ts';
-import type { MissedRegistration } from '../service/library.ts';
+import { readTraceparent } from '../core/trace.ts';
+import type { MissedRegistration, PublishCall } from '../service/library.ts';
 import type { EventRow } from '../store/port.ts';
 import { mediaType, textBody } from './body.ts';
 import { deliveryJson } from './deliveries.ts';
@@ -77,14 +78,30 @@ async function publish(
   const text = textBody(request, TYPES);
   const isLines = NDJSON.has(mediaType(request));
   const events = readPublication(text, isLines ? 'ndjson' : 'json');
-  const receipts = await deps.library.events.publish(request.caller, {
+  const call = {
     events,
     idempotencyKey: idempotencyKeyOf(request),
     hash: () => createHash('sha256').update(text).digest('hex'),
-  });
+  };
+  const receipts = await traced(deps, request, call);
   deps.metrics.published(events.length, performance.now() - startedAt);
   const isList = isLines || /^\s*\[/.test(text);
   return sendText(reply, 202, isList ? `[${receipts.join(',')}]` : (receipts[0] ?? '{}'));
+}
+
+/** Within the publisher's trace, where it tells of one. */
+function traced(
+  { library: { events }, tracing }: RouteDeps,
+  { caller, headers }: FastifyRequest,
+  call: PublishCall,
+): Promise<readonly string[]> {
+  const told = headers['traceparent'];
+  const parent = typeof told === 'string' && readTraceparent(told) ? told : undefined;
+  if (tracing !== undefined) {
+    const about = { tenant: caller.tenant, events: call.events.length, parent };
+    return tracing.publish(about, (trace) => events.publish(caller, { ...call, trace }));
+  }
+  return events.publish(caller, parent === undefined ? call : { ...call, trace: parent });
 }
 
 function idempotencyKeyOf(request: FastifyRequest): string | null {

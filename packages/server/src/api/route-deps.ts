@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../core/key.ts';
 import type { Library } from '../service/library.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 
 /** What a route may need: nothing is global. */
 export type RouteDeps = {
@@ -15,6 +16,8 @@ export type RouteDeps = {
   /** A request must have come whole by then. */
   readonly receiveTimeoutMs: number;
   readonly metrics: Metrics;
+  /** Where somebody keeps traces. */
+  readonly tracing?: Tracing;
   /** Called for errors that are bugs or the machine's trouble. */
   readonly onError: (error: unknown, request: FastifyRequest) => void;
   /** Called when a call was answered. */

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
 import { AppError } from '../core/errors.ts';
 import { type Histogram, percentile } from '../core/histogram.ts';
 import { type Counts, type Step, STEPS } from '../core/statistics.ts';
-import type { StatisticsAnswer } from '../service/library.ts';
+import type { StatisticsAnswer } from '../service/statistics.ts';
 import type { TenantBacklog } from '../store/port.ts';
 import { docs } from './docs/operations.ts';
 import { given, readQuery, timeOf } from './query.ts';

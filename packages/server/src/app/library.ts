@@ -29,6 +29,7 @@ import type { Store } from '../store/port.ts';
 import { createTelemetry, type Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { openTracing, type Tracing } from '../telemetry/tracing.ts';
 import { openSealer } from './encryption.ts';
 import { VERSION } from '../version.ts';
 import type { InstallationKeys } from './installation.ts';
@@ -63,6 +64,7 @@ export type Parts = {
   readonly egress: Egress;
   readonly metrics: Metrics;
   readonly telemetry: Telemetry;
+  readonly tracing: Tracing | undefined;
   readonly tally: Tally;
   readonly forgetOldSecrets: () => Promise<void>;
 };
@@ -86,8 +88,10 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
     });
   const maxPending = (tenant: string): number =>
     tenants.get(tenant)?.maxPending ?? ground.config.maxPending;
-  const tally = openTally({ store, filters, telemetry });
-  const common = { egress, telemetry, tally, filters };
+  const tally = openTally({ store, filters, telemetry, metrics });
+  const tracing = openTracing(VERSION);
+  const means = { egress, telemetry, tracing, tally };
+  const common = { ...means, filters };
   const engine = createEngine(ground, { ...common, configuration, switchOff, maxPending });
   const hasTenant = (id: string): boolean => tenants.get(id) !== undefined;
   const registrations = await openRegistrations(ground, { ...common, engine, hasTenant });
@@ -103,13 +107,8 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   };
   const tenants = await createTenants({ store, clock: systemClock, onRemove });
   const learn = learning({ registrations, filters, tenants, keys, engine });
-  const { indexer, jobs, ...log } = openLog(ground, {
-    engine,
-    filters,
-    registrations,
-    telemetry,
-    tenants,
-  });
+  const known = { ...common, engine, registrations, tenants };
+  const { indexer, jobs, ...log } = openLog(ground, known);
   await engine.start(tenants.list().flatMap(({ id }) => registrations.list(id)));
   jobs.start();
   const ready = (): Promise<void> => store.check();
@@ -129,7 +128,7 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const nodes = { list: () => store.nodes() };
   const library = { ...parts, nodes, refresh: configuration.refresh, ready };
   const { forgetOldSecrets } = registrations;
-  return { library, engine, tally, jobs, indexer, egress, metrics, telemetry, forgetOldSecrets };
+  return { library, engine, jobs, indexer, metrics, ...means, forgetOldSecrets };
 }
 
 type LogParts = Pick<Parts, 'engine' | 'telemetry'> &
@@ -170,11 +169,14 @@ function openTally({
   store,
   filters,
   telemetry,
-}: Pick<Ground, 'store'> & Pick<Library, 'filters'> & Pick<Parts, 'telemetry'>): Tally {
+  metrics,
+}: Pick<Ground, 'store'> & Pick<Library, 'filters'> & Pick<Parts, 'telemetry' | 'metrics'>): Tally {
   const tally = new Tally({
     store,
     filterOf: (action) => filters.get(action)?.name,
     onError: (error) => telemetry.failed(error, 'writing statistics'),
+    onMatched: metrics.matched,
+    onEnded: metrics.ended,
   });
   tally.start();
   return tally;
@@ -190,14 +192,14 @@ function openStatistics({
   return createStatistics({ store, clock: systemClock, filters, registrations, flush });
 }
 
-type EngineParts = Pick<Parts, 'egress' | 'telemetry' | 'tally'> & {
+type EngineParts = Pick<Parts, 'egress' | 'telemetry' | 'tracing' | 'tally'> & {
   readonly filters: Pick<Filters, 'get'>;
   readonly configuration: Configuration;
 } & Pick<EngineOptions, 'switchOff' | 'maxPending'>;
 
 function createEngine(
   { config, store }: Ground,
-  { egress, telemetry, tally, filters, configuration, switchOff, maxPending }: EngineParts,
+  { egress, telemetry, tracing, tally, filters, configuration, switchOff, maxPending }: EngineParts,
 ): Engine {
   return new Engine({
     store,
@@ -214,6 +216,7 @@ function createEngine(
     windowBytes: WINDOW_BYTES,
     subjectsOf: subjectsBy(filters),
     tally,
+    ...(tracing === undefined ? {} : { traced: tracing.attempt }),
     onAttempt: (registration, _delivery, attempt) => telemetry.attempted(registration, attempt),
     switchOffRule: switchOffRuleOf(config),
     switchOff,

@@ -86,11 +86,15 @@ async function assemble(
   return { library, api, adminKey, adminKeyIsNew, stop };
 }
 
-function openApi(config: Config, { library, metrics, telemetry }: Parts): Promise<FastifyInstance> {
+function openApi(
+  config: Config,
+  { library, metrics, telemetry, tracing }: Parts,
+): Promise<FastifyInstance> {
   const { answered } = telemetry;
   return createApi({
     library,
     metrics,
+    ...(tracing === undefined ? {} : { tracing }),
     baseUrl: config.baseUrl,
     trustedProxies: config.trustedProxies,
     showSecrets: config.showSecrets,

@@ -14,6 +14,8 @@ export type Delivery = {
   readonly notifications: readonly string[];
   /** Actions of the notifications, in order. */
   readonly actions: readonly string[];
+  /** Where the call that published belongs in a trace; left out where it belongs in none. */
+  readonly trace?: string;
   /** Attempts made so far. */
   readonly attempts: number;
   /** Steps of the retry schedule used up so far; a probe of an open breaker uses none. */

@@ -39,6 +39,8 @@ export type SignedDelivery = {
   readonly standardSecrets: readonly string[];
   readonly id: string;
   readonly sequence: number | null;
+  /** Where the attempt belongs in a trace. */
+  readonly traceparent?: string | undefined;
   /** Of this attempt, in seconds since 1970. */
   readonly timestampSeconds: number;
   readonly body: Uint8Array;
@@ -53,7 +55,7 @@ export function deliveryHeaders(
   delivery: SignedDelivery,
 ): (readonly [name: string, value: string])[] {
   const { msSecret, standardSecrets, id, timestampSeconds, body, headers } = delivery;
-  const { sequence, replayOf } = delivery;
+  const { sequence, replayOf, traceparent } = delivery;
   const signatures = standardSecrets.map((secret) =>
     standardSignature({ secret, id, timestampSeconds, body }),
   );
@@ -65,6 +67,7 @@ export function deliveryHeaders(
     ['webhook-signature', signatures.join(' ')],
     ...(sequence === null ? [] : [['schoolbell-sequence', String(sequence)] as const]),
     ...(replayOf === undefined ? [] : [['webhook-replay', replayOf] as const]),
+    ...(traceparent === undefined ? [] : [['traceparent', traceparent] as const]),
     ...headers,
   ];
 }

@@ -10,6 +10,8 @@ export type EventToAccept = {
   readonly tenants: readonly string[];
   readonly notifications: readonly { readonly text: string; readonly action: string }[];
   readonly occurredAt: number | null;
+  /** A `traceparent`, where the call belongs in a trace. */
+  readonly trace?: string;
   /** True for what no tenant publishes: its quota is not looked at. */
   readonly isExempt: boolean;
 };
@@ -52,6 +54,7 @@ export class Matching {
     const payload = texts.length === 1 ? (texts[0] ?? '') : texts.join(NOTIFICATION_SEPARATOR);
     const deliveries: NewDelivery[] = [];
     const subjects = this.#subjectsOf(event);
+    const traced = event.trace === undefined ? {} : { trace: event.trace };
     for (const { registration, picks } of this.#options.index.match(tenant, actions, texts)) {
       const notifications = picks === null ? texts : picks.map((pick) => texts[pick] ?? '');
       const keys = orderKeys(registration.ordering, () => subjects(picks));
@@ -66,6 +69,7 @@ export class Matching {
         step: 0,
         ordered: keys !== null,
         sequence: null,
+        ...traced,
       };
       const held = !isActive(registration);
       const leased = !held && keys === null && this.#options.reserve(registration, delivery);
@@ -88,6 +92,7 @@ export class Matching {
       payload,
       actions,
       deliveries,
+      ...traced,
     };
   }
 

@@ -7,6 +7,7 @@ import type { Schedule } from '../core/schedule.ts';
 import type { SwitchOffRule } from '../core/streak.ts';
 import type { Egress } from '../egress/port.ts';
 import type { SubjectsOf } from './matching.ts';
+import type { SenderDeps } from './sender.ts';
 import type { Tally } from './tally.ts';
 import type { NodeInfo, Store } from '../store/port.ts';
 
@@ -23,6 +24,8 @@ export type EngineOptions = {
   readonly clock: Clock;
   /** The true time, for signatures; `clock` where absent. */
   readonly signingClock?: Clock;
+  /** Notes attempts in traces, where anybody keeps traces. */
+  readonly traced?: NonNullable<SenderDeps['traced']>;
   /** From 0 up to 1, for jitter. */
   readonly random: () => number;
   readonly schedule: Schedule;

@@ -15,10 +15,25 @@ export type SenderDeps = {
   readonly clock: Clock;
   /** Receivers hold the time in a signature against their own; `clock` where absent. */
   readonly signingClock?: Clock;
+  /** Notes the attempt in a trace, where anybody keeps traces. */
+  readonly traced?: (
+    delivery: Delivery,
+    send: (traceparent: string) => Promise<Attempt>,
+  ) => Promise<Attempt>;
 };
 
 /** Makes one attempt: builds and signs the body, sends it, and records what came of it. Never rejects. */
-export async function sendAttempt(
+export function sendAttempt(
+  deps: SenderDeps,
+  registration: Registration,
+  delivery: Delivery,
+): Promise<Attempt> {
+  const { traced } = deps;
+  if (traced === undefined) return attempt(deps, registration, delivery);
+  return traced(delivery, (trace) => attempt(deps, registration, { ...delivery, trace }));
+}
+
+async function attempt(
   deps: SenderDeps,
   registration: Registration,
   delivery: Delivery,
@@ -37,6 +52,7 @@ export async function sendAttempt(
     standardSecrets: signing.standard.map(({ secret }) => secret),
     id: delivery.id,
     sequence: delivery.sequence,
+    traceparent: delivery.trace,
     timestampSeconds: Math.floor((deps.signingClock ?? deps.clock).now() / 1000),
     body,
     replayOf: delivery.replayOf,

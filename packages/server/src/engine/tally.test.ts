@@ -20,6 +20,7 @@ const DELIVERED: NextState = { state: 'delivered', reason: null };
 function open() {
   const kept: StatisticsRow[] = [];
   const errors: unknown[] = [];
+  const told: string[] = [];
   let broken: Error | undefined;
   const tally = new Tally({
     store: {
@@ -30,6 +31,8 @@ function open() {
     },
     filterOf: (action) => (/^[ab]$/i.test(action) ? action.toUpperCase() : undefined),
     onError: (error) => errors.push(error),
+    onMatched: () => told.push('matched'),
+    onEnded: (state) => told.push(state),
   });
   const find = (registrationId: string, action: string, start = NOW) => {
     const place = { registrationId, action, start };
@@ -56,7 +59,15 @@ function open() {
     const written = { ...settlement, attempt: { ...made, requestHeaders: [], signedBy } };
     tally.settled(ONE, delivery, written, moved);
   };
-  return { tally, kept, errors, find, attempt, breakStore: (error?: Error) => (broken = error) };
+  return {
+    tally,
+    kept,
+    errors,
+    told,
+    find,
+    attempt,
+    breakStore: (error?: Error) => (broken = error),
+  };
 }
 
 test('an event of several actions counts once, and once for each of its filters', async () => {
@@ -79,11 +90,12 @@ test('an event of several actions counts once, and once for each of its filters'
 });
 
 test('an attempt counts by its outcome, and its delivery by where it went', async () => {
-  const { tally, find, attempt } = open();
+  const { tally, told, find, attempt } = open();
   attempt(FAILED, { state: 'pending', dueAt: NOW, step: 1 });
   attempt(FAILED, { state: 'exhausted', reason: 'used up' });
   attempt(OK, DELIVERED);
   attempt(OK, DELIVERED, false);
+  assert.deepEqual(told, ['exhausted', 'delivered']);
   await tally.flush();
   for (const counts of [find(ALL, ALL), find('one', 'A')]) {
     assert.deepEqual(counts?.failed, { timeout: 2 });

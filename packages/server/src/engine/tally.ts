@@ -20,6 +20,9 @@ export type TallyOptions = {
   /** The filter of an action as the catalogue writes it; undefined where it has none. */
   readonly filterOf: (action: string) => string | undefined;
   readonly onError: (error: unknown) => void;
+  /** Told of the same, tenants and registrations left out. */
+  readonly onMatched: () => void;
+  readonly onEnded: (state: 'delivered' | 'exhausted', ms: number) => void;
 };
 
 const FLUSH_EVERY_MS = 5000;
@@ -78,6 +81,7 @@ export class Tally {
   /** A delivery was accepted. */
   matched(registration: RegistrationRef, at: number, actions: readonly string[]): void {
     this.#counts(this.#minute(at).registrations, registration, actions).deliveries += 1;
+    this.#options.onMatched();
   }
 
   /** An attempt was written; `moved` tells whether its delivery went on by it. */
@@ -97,10 +101,11 @@ export class Tally {
       counts.failed[kind] = (counts.failed[kind] ?? 0) + 1;
     }
     if (!moved) return;
-    if (next.state === 'exhausted') counts.exhausted += 1;
-    if (next.state !== 'delivered') return;
-    counts.delivered += 1;
-    observe(counts.latency, endedAt - idTime(deliveryId));
+    if (next.state !== 'delivered' && next.state !== 'exhausted') return;
+    counts[next.state] += 1;
+    const latencyMs = endedAt - idTime(deliveryId);
+    if (next.state === 'delivered') observe(counts.latency, latencyMs);
+    this.#options.onEnded(next.state, latencyMs);
   }
 
   /** Resolves once all that was counted is written, or could not be; that is tried again. */

@@ -81,7 +81,7 @@ async function publish(
   caller: Caller,
   call: PublishCall,
 ): Promise<readonly string[]> {
-  const events = call.events.map((draft) => toAccept(deps, caller, draft));
+  const events = call.events.map((draft) => toAccept(deps, caller, { draft, ...tracedBy(call) }));
   if (call.idempotencyKey !== null) {
     const idempotency = { tenant: caller.tenant, key: call.idempotencyKey, hash: call.hash() };
     return receiptsOf(await deps.accept({ events, idempotency }), call.idempotencyKey);
@@ -127,10 +127,19 @@ function overQuota({ tenant, waiting, quota }: OverQuota): AppError {
   );
 }
 
-function toAccept(deps: EventsDeps, caller: Caller, draft: EventDraft): EventToAccept {
+function tracedBy({ trace }: PublishCall): Pick<EventToAccept, 'trace'> {
+  return trace === undefined ? {} : { trace };
+}
+
+function toAccept(
+  deps: EventsDeps,
+  caller: Caller,
+  { draft, ...traced }: { readonly draft: EventDraft; readonly trace?: string },
+): EventToAccept {
   const tenants = tenantsOf(deps, caller, draft.tenant);
   const { notifications, occurredAt } = draft;
-  return { tenants, notifications, occurredAt, isExempt: draft.tenant === ALL_TENANTS };
+  const isExempt = draft.tenant === ALL_TENANTS;
+  return { tenants, notifications, occurredAt, isExempt, ...traced };
 }
 
 function tenantsOf(deps: EventsDeps, caller: Caller, asked: string | null): readonly string[] {

@@ -10,7 +10,6 @@ import type { Ordering } from '../core/ordering.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { EventDraft } from '../core/publication.ts';
 import type { Registration } from '../core/registration.ts';
-import type { Counts, Step } from '../core/statistics.ts';
 import type { Tenant, TenantSettings } from '../core/tenant.ts';
 import type {
   Count,
@@ -20,8 +19,8 @@ import type {
   FeedRow,
   LogQuery,
   NodeRow,
-  TenantBacklog,
 } from '../store/port.ts';
+import type { Statistics } from './statistics.ts';
 import type { Trials } from './trials.ts';
 
 /** What a subscriber hands in, after its JSON has been read: everything still to be judged. */
@@ -144,6 +143,8 @@ export type MissedRegistration = Missed & { readonly registration: Registration 
 export type PublishCall = {
   readonly events: readonly EventDraft[];
   readonly idempotencyKey: string | null;
+  /** A `traceparent` that deliveries pass on, where the call belongs in a trace. */
+  readonly trace?: string;
   /** SHA-256 of the body, made only when asked for. */
   readonly hash: () => string;
 };
@@ -264,33 +265,6 @@ export type NewKey = {
   readonly name: string;
   readonly expiresAt: number | null;
 };
-
-export type StatisticsRequest = {
-  readonly tenant: string;
-  /** A day up to now where not said. */
-  readonly from?: number;
-  readonly to?: number;
-  readonly step?: Step;
-  readonly registrationId?: string;
-  readonly action?: string;
-};
-
-export type StatisticsAnswer = {
-  /** As asked, widened to whole spans. */
-  readonly from: number;
-  readonly to: number;
-  readonly step: Step;
-  /** Every span of that time, oldest first. */
-  readonly buckets: readonly { readonly start: number; readonly counts: Counts }[];
-  readonly total: Counts;
-  /** What waits now, of all filters. */
-  readonly backlog: TenantBacklog;
-};
-
-/** How much, how well and how fast. What other nodes counted in the last seconds may be missing. */
-export interface Statistics {
-  read(request: StatisticsRequest): Promise<StatisticsAnswer>;
-}
 
 /** The deliveries of a registration in the order of their numbers. */
 export interface Feed {

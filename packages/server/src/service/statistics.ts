@@ -10,7 +10,34 @@ import {
   STEPS,
 } from '../core/statistics.ts';
 import type { Store, TenantBacklog } from '../store/port.ts';
-import type { Filters, Registrations, Statistics, StatisticsRequest } from './library.ts';
+import type { Filters, Registrations } from './library.ts';
+
+export type StatisticsRequest = {
+  readonly tenant: string;
+  /** A day up to now where not said. */
+  readonly from?: number;
+  readonly to?: number;
+  readonly step?: Step;
+  readonly registrationId?: string;
+  readonly action?: string;
+};
+
+export type StatisticsAnswer = {
+  /** As asked, widened to whole spans. */
+  readonly from: number;
+  readonly to: number;
+  readonly step: Step;
+  /** Every span of that time, oldest first. */
+  readonly buckets: readonly { readonly start: number; readonly counts: Counts }[];
+  readonly total: Counts;
+  /** What waits now, of all filters. */
+  readonly backlog: TenantBacklog;
+};
+
+/** How much, how well and how fast. What other nodes counted in the last seconds may be missing. */
+export interface Statistics {
+  read(request: StatisticsRequest): Promise<StatisticsAnswer>;
+}
 
 /** Spans in one answer. */
 const MAX_SPANS = 1500;

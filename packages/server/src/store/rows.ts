@@ -1,5 +1,10 @@
 import type { Attempt } from '../core/attempt.ts';
-import { DELIVERY_STATES, type DeliveryState, NOTIFICATION_SEPARATOR } from '../core/delivery.ts';
+import {
+  type Delivery,
+  DELIVERY_STATES,
+  type DeliveryState,
+  NOTIFICATION_SEPARATOR,
+} from '../core/delivery.ts';
 import { idTime } from '../core/id.ts';
 import type { Job, JobState } from '../core/job.ts';
 import { BEHIND, type DeliveryRow, type EventRow, type FeedRow, type LastOutcome } from './port.ts';
@@ -50,6 +55,12 @@ export function notificationsOf(row: Row): readonly string[] {
 /** Of an event's notifications, or their actions, those that a delivery carries. */
 export function picked(all: readonly string[], picks: readonly number[] | null): readonly string[] {
   return picks === null ? all : picks.map((index) => all[index] ?? '');
+}
+
+/** Where its event belongs in a trace, if it does. */
+export function tracedBy(row: Row): Pick<Delivery, 'trace'> {
+  const trace = textOrNull(row, 'trace');
+  return trace === null ? {} : { trace };
 }
 
 export function toDeliveryRow(row: Row): DeliveryRow {

@@ -9,6 +9,10 @@ export type Metrics = {
   readonly text: () => Promise<string>;
   readonly published: (events: number, ms: number) => void;
   readonly attempted: (attempt: Attempt) => void;
+  /** A delivery was accepted. */
+  readonly matched: () => void;
+  /** A delivery was delivered, so many milliseconds after its event was accepted, or used up its schedule. */
+  readonly ended: (state: 'delivered' | 'exhausted', ms: number) => void;
   /** A request that a rule kept from being sent; there are a dozen rules. */
   readonly blocked: (rule: string) => void;
   readonly concerned: (kind: Concern['kind']) => void;
@@ -43,6 +47,7 @@ export function createMetrics(figures: () => Figures): Metrics {
       return register.metrics();
     },
     ...traffic(registers),
+    ...deliveries(registers),
     ...troubles(registers),
   };
 }
@@ -79,6 +84,33 @@ function traffic(registers: Registry[]): Pick<Metrics, 'published' | 'attempted'
     attempted: ({ outcome, durationMs }) => {
       attempts.inc({ outcome: explain(outcome).class });
       duration.observe(durationMs / 1000);
+    },
+  };
+}
+
+function deliveries(registers: Registry[]): Pick<Metrics, 'matched' | 'ended'> {
+  const accepted = new Counter({
+    name: 'schoolbell_deliveries_accepted_total',
+    help: 'Deliveries made of accepted events; what replays send again is not among them.',
+    registers,
+  });
+  const ends = new Counter({
+    name: 'schoolbell_deliveries_ended_total',
+    help: 'Deliveries that were delivered, or used up their schedule, by state.',
+    labelNames: ['state'],
+    registers,
+  });
+  const latency = new Histogram({
+    name: 'schoolbell_delivery_seconds',
+    help: 'Time from the acceptance of an event to its delivery, retries and waits included.',
+    buckets: [...SECONDS, 60, 300, 1800, 7200, 43_200, 86_400, 259_200],
+    registers,
+  });
+  return {
+    matched: () => accepted.inc(),
+    ended: (state, ms) => {
+      ends.inc({ state });
+      if (state === 'delivered') latency.observe(Math.max(0, ms) / 1000);
     },
   };
 }

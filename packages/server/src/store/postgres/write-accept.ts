@@ -38,10 +38,11 @@ refused as materialized (
      and f.key = k.key
    where f.key is null),
 new_events as (
-  insert into events (tenant, id, accepted_at, occurred_at, actions, payload)
-  select tenant, id, accepted_at, occurred_at, actions, payload
-    from unnest($9::int[], $10::text[], $11::text[], $12::bigint[], $13::bigint[], $14::text[], $15::text[])
-      as e (publication, tenant, id, accepted_at, occurred_at, actions, payload)
+  insert into events (tenant, id, accepted_at, occurred_at, actions, payload, trace)
+  select tenant, id, accepted_at, occurred_at, actions, payload, trace
+    from unnest($9::int[], $10::text[], $11::text[], $12::bigint[], $13::bigint[], $14::text[], $15::text[],
+                $30::text[])
+      as e (publication, tenant, id, accepted_at, occurred_at, actions, payload, trace)
    where publication not in (select publication from refused)
      and not exists (select from stale)
   returning tenant, id),
@@ -176,7 +177,7 @@ async function write(
   { lease, version }: { readonly lease: number; readonly version: number | null },
 ): Promise<Written> {
   const values = [epoch(), lease, ...keyColumns(batch), ...eventColumns(batch)];
-  const rest = [version, wakeMessage(batch, owns)];
+  const rest = [version, wakeMessage(batch, owns), tracesOf(batch)];
   const insert = async (query: Query, placeOf: Places): Promise<Written> => {
     const [row] = await query(ACCEPT, [...values, ...deliveryColumns(batch, placeOf), ...rest]);
     const refused = (row?.['refused'] ?? []) as number[];
@@ -245,6 +246,11 @@ function keyColumns(batch: readonly Publication[]): KeyColumns {
 /** Keys are any text, and no column can hold a NUL. */
 function storedKey(key: string): string {
   return JSON.stringify(key);
+}
+
+/** Of the events, in order. */
+function tracesOf(batch: readonly Publication[]): (string | null)[] {
+  return batch.flatMap(({ events }) => events.map(({ trace = null }) => trace));
 }
 
 function eventColumns(batch: readonly Publication[]): Column[] {

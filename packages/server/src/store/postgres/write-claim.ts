@@ -10,6 +10,7 @@ import {
   replayOf,
   type Row,
   text,
+  tracedBy,
 } from '../rows.ts';
 import type { Database, Statement } from './database.ts';
 import { FENCE, type Place } from './place.ts';
@@ -55,13 +56,13 @@ leased as (
   returning n.lane, n.due_at, d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks,
             d.order_keys is not null as ordered, d.sequence, d.replay_of)
 select l.lane, l.due_at, l.tenant, l.id, l.event_id, l.registration_id, l.attempts, l.step, l.picks, l.ordered,
-       l.sequence, l.replay_of, e.payload, e.actions, null::bigint as next_due_at
+       l.sequence, l.replay_of, e.payload, e.actions, e.trace, null::bigint as next_due_at
   from leased l
   join events e
     on e.tenant = l.tenant
    and e.id = l.event_id
  union all
-select lane, null, null, null, null, null, null, null, null, null, null, null, null, null, min(due_at)
+select lane, null, null, null, null, null, null, null, null, null, null, null, null, null, null, min(due_at)
   from next
  where not wanted
  group by lane
@@ -215,6 +216,7 @@ function toDelivery(row: Row): Delivery {
     ordered: row['ordered'] === true,
     ...replayOf(row),
     sequence: integerOrNull(row, 'sequence'),
+    ...tracedBy(row),
   };
 }
 

@@ -27,7 +27,7 @@ export type Next = { readonly before: string; readonly source: string };
 export type Methods = Readonly<Record<string, (...args: never[]) => unknown>>;
 
 /** Widths of the flat rows. */
-export const EVENT_WIDTH = 7;
+export const EVENT_WIDTH = 8;
 export const DELIVERY_WIDTH = 7;
 export const SETTLEMENT_WIDTH = 14;
 export const INDEXED_WIDTH = 4;

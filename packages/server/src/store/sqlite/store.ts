@@ -247,7 +247,8 @@ function flattenPublication({ events, idempotency }: Publication): FlatPublicati
   for (const event of events) {
     const { tenant, id, acceptedAt, occurredAt, payload } = event;
     const actions = JSON.stringify(event.actions);
-    flatEvents.push(tenant, id, acceptedAt, occurredAt, actions, payload, event.deliveries.length);
+    flatEvents.push(tenant, id, acceptedAt, occurredAt, actions, payload);
+    flatEvents.push(event.trace ?? null, event.deliveries.length);
     for (const {
       id: delivery,
       registrationId,

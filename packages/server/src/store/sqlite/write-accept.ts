@@ -6,8 +6,8 @@ import type { Sequences } from './sequences.ts';
 import { order } from './write-order.ts';
 
 const INSERT_EVENT = `
-insert into events (tenant, id, accepted_at, occurred_at, actions, payload)
-values (?, ?, ?, ?, ?, ?)`;
+insert into events (tenant, id, accepted_at, occurred_at, actions, payload, trace)
+values (?, ?, ?, ?, ?, ?, ?)`;
 
 const INSERT_DELIVERY = `
 insert into deliveries (tenant, event_id, id, registration_id, state, leased, due_at, picks, order_keys,
@@ -20,7 +20,7 @@ values (?, ?, ?, ?, ?)`;
 
 /** One publication as it crosses to the writer. */
 export type FlatPublication = {
-  /** tenant, id, accepted at, occurred at, actions, payload, number of deliveries. */
+  /** tenant, id, accepted at, occurred at, actions, payload, trace, number of deliveries. */
   readonly events: Flat;
   /** id, registration, state, leased, due at, picks, order keys: those of the first event, then of the next. */
   readonly deliveries: Flat;

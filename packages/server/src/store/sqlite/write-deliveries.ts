@@ -12,11 +12,12 @@ import {
   type Row,
   stateCode,
   text,
+  tracedBy,
 } from '../rows.ts';
 
 const CLAIMABLE = `
 select d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks, d.order_keys, d.sequence, d.replay_of,
-       e.payload, e.actions
+       e.payload, e.actions, e.trace
   from deliveries d
   join events e
     on e.tenant = d.tenant
@@ -228,5 +229,6 @@ function toDelivery(row: Row): Delivery {
     ordered: row['order_keys'] !== null,
     ...replayOf(row),
     sequence: integerOrNull(row, 'sequence'),
+    ...tracedBy(row),
   };
 }

@@ -97,6 +97,7 @@ create table events (
   occurred_at bigint,
   actions     text collate "C" not null,
   payload     text not null,
+  trace       text,
   primary key (tenant, id)
 ) partition by range (id);
 create table events_other partition of events default;

@@ -63,7 +63,8 @@ create table events (
   accepted_at integer not null,
   occurred_at integer,
   actions     text not null,
-  payload     text not null
+  payload     text not null,
+  trace       text
 );
 create unique index events_by_id on events (tenant, id);
 

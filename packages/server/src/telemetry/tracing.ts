@@ -1,0 +1,97 @@
+import {
+  context,
+  type Context,
+  ProxyTracerProvider,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import type { Attempt } from '../core/attempt.ts';
+import type { Delivery } from '../core/delivery.ts';
+import { explain } from '../core/explain.ts';
+import { judge } from '../core/outcome.ts';
+import { readTraceparent, writeTraceparent } from '../core/trace.ts';
+
+/** Spans of what Schoolbell does. `traceparent` names the span, for what happens because of it. */
+export type Tracing = {
+  /** A call that publishes, within the span that is under way, else within the publisher's. */
+  readonly publish: <T>(
+    call: { readonly tenant: string; readonly events: number; readonly parent: string | undefined },
+    run: (traceparent: string) => Promise<T>,
+  ) => Promise<T>;
+  /** An attempt, within the span of the call that published. */
+  readonly attempt: (
+    delivery: Delivery,
+    send: (traceparent: string) => Promise<Attempt>,
+  ) => Promise<Attempt>;
+};
+
+/** Undefined when no SDK of OpenTelemetry is loaded: then nothing is done for it. */
+export function openTracing(version: string): Tracing | undefined {
+  const provider = trace.getTracerProvider();
+  const nobody = new ProxyTracerProvider().getDelegate();
+  if (provider instanceof ProxyTracerProvider && provider.getDelegate() === nobody)
+    return undefined;
+  const tracer = provider.getTracer('schoolbell', version);
+  return {
+    publish: ({ tenant, events, parent }, run) => {
+      const attributes = { 'schoolbell.tenant': tenant, 'schoolbell.events': events };
+      const active = context.active();
+      const within = trace.getSpan(active) === undefined ? contextOf(parent) : active;
+      const options = { kind: SpanKind.PRODUCER, attributes };
+      const span = tracer.startSpan('schoolbell publish', options, within);
+      return during(span, () => run(traceparentOf(span)));
+    },
+    attempt: (delivery, send) => {
+      const attributes = {
+        'schoolbell.tenant': delivery.tenant,
+        'schoolbell.registration': delivery.registrationId,
+        'schoolbell.event': delivery.eventId,
+        'schoolbell.delivery': delivery.id,
+        'schoolbell.attempt': delivery.attempts + 1,
+        'http.request.method': 'POST',
+      };
+      const options = { kind: SpanKind.CLIENT, attributes };
+      const span = tracer.startSpan('schoolbell attempt', options, contextOf(delivery.trace));
+      return during(span, async () => {
+        const attempt = await send(traceparentOf(span));
+        describe(span, attempt);
+        return attempt;
+      });
+    },
+  };
+}
+
+async function during<T>(span: Span, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    span.setStatus({ code: SpanStatusCode.ERROR });
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+function describe(span: Span, { outcome }: Attempt): void {
+  if (outcome.kind === 'response') span.setAttribute('http.response.status_code', outcome.status);
+  if (judge(outcome) === 'delivered') return;
+  const { class: kind, sentence } = explain(outcome);
+  span.setAttribute('error.type', kind);
+  span.setStatus({ code: SpanStatusCode.ERROR, message: sentence });
+}
+
+function contextOf(traceparent: string | undefined): Context {
+  const read = traceparent === undefined ? undefined : readTraceparent(traceparent);
+  if (read === undefined) return ROOT_CONTEXT;
+  const { traceId, spanId, flags } = read;
+  const parent = { traceId, spanId, traceFlags: flags, isRemote: true };
+  return trace.setSpanContext(ROOT_CONTEXT, parent);
+}
+
+function traceparentOf(span: Span): string {
+  const { traceId, spanId, traceFlags } = span.spanContext();
+  return writeTraceparent({ traceId, spanId, flags: traceFlags });
+}
