@@ -51,7 +51,14 @@ export function openDataFolder(options: DataFolderOptions): DataFolder {
   };
 }
 
-function makeFolder(path: string): void {
+/** The key that registrations of a store in this folder are to be encrypted with, if it is there already. */
+export function encryptionKeyOf(path: string): string | undefined {
+  const file = join(path, ENCRYPTION_KEY_FILE);
+  return existsSync(file) ? readKey(file) : undefined;
+}
+
+/** Throws ConfigError with a sentence when it cannot be made. */
+export function makeFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (cause) {

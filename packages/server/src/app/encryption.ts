@@ -2,7 +2,8 @@ import { ConfigError } from '../config/config.ts';
 import { createSealer, type Sealer, SealError } from '../core/seal.ts';
 import type { Store } from '../store/port.ts';
 
-const KEY_CHECK = 'encryption check';
+/** Under this name a store keeps what tells a wrong key. */
+export const KEY_CHECK = 'encryption check';
 const PLACE = { tenant: '', owner: 'installation', field: KEY_CHECK };
 
 /**

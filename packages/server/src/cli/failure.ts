@@ -7,5 +7,8 @@ export function failure(error: unknown): string {
   if ('code' in error && error.code === 'EADDRINUSE') {
     return `${error.message}. Another program listens there; choose another --port.`;
   }
+  // Of the system: a full disk, a folder that is not there.
+  if ('syscall' in error) return error.message;
+  if ('errcode' in error) return `The store cannot be used: ${error.message}.`;
   return SENTENCES.has(error.name) ? error.message : (error.stack ?? error.message);
 }

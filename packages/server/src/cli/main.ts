@@ -2,6 +2,8 @@
 import { Command } from 'commander';
 import { backupCommand } from './backup.ts';
 import { configCommand } from './config-docs.ts';
+import { exportCommand } from './export.ts';
+import { importCommand } from './import.ts';
 import { rekeyCommand } from './rekey.ts';
 import { serveCommand } from './serve.ts';
 import { VERSION } from '../version.ts';
@@ -12,6 +14,8 @@ const program = new Command('schoolbell')
   .addCommand(serveCommand())
   .addCommand(backupCommand())
   .addCommand(rekeyCommand())
+  .addCommand(exportCommand())
+  .addCommand(importCommand())
   .addCommand(configCommand());
 
 await program.parseAsync();

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { explain } from '../../core/explain.ts';
 import { MAX_OUTCOMES, type Settlement } from '../port.ts';
-import type { Database, Statement } from './database.ts';
+import type { Database, Query, Statement } from './database.ts';
 
 /** Those that are new, as far as a tenant has room for more. */
 const NOTE: Statement = {
@@ -24,8 +24,10 @@ select tenant, id, class, status, sentence
     on conflict do nothing`,
 };
 
-type Told = {
+/** What an attempt came to, as it is searched. */
+export type Told = {
   readonly tenant: string;
+  /** A hash of the rest. */
   readonly id: string;
   readonly class: string;
   readonly status: number | null;
@@ -45,16 +47,21 @@ export async function noteOutcomes(
   known.set(database, noted);
   const fresh = batch.map(tell).filter((told) => !noted.has(keyOf(told)));
   if (fresh.length === 0) return;
-  await database.query(NOTE, [
-    fresh.map(({ tenant }) => tenant),
-    fresh.map(({ id }) => id),
-    fresh.map((told) => told.class),
-    fresh.map(({ status }) => status),
-    fresh.map(({ sentence }) => sentence),
-    MAX_OUTCOMES,
-  ]);
+  await noteTold(database.query.bind(database), fresh);
   if (noted.size + fresh.length > MAX_KNOWN) noted.clear();
   for (const told of fresh) noted.add(keyOf(told));
+}
+
+/** The same for what is told already. */
+export async function noteTold(query: Query, told: readonly Told[]): Promise<void> {
+  await query(NOTE, [
+    told.map(({ tenant }) => tenant),
+    told.map(({ id }) => id),
+    told.map((each) => each.class),
+    told.map(({ status }) => status),
+    told.map(({ sentence }) => sentence),
+    MAX_OUTCOMES,
+  ]);
 }
 
 /** Class, status and id. */
@@ -74,7 +81,12 @@ function keyOf({ tenant, id }: Told): string {
 function tell({ tenant, attempt: { outcome } }: Settlement): Told {
   const { class: kind, sentence } = explain(outcome);
   const status = outcome.kind === 'response' ? outcome.status : null;
-  const stored = sentence.replaceAll('\u0000', '\ufffd');
-  const hash = createHash('sha256').update(`${kind} ${status} ${stored}`).digest();
-  return { tenant, id: String(hash.readBigInt64BE()), class: kind, status, sentence: stored };
+  return withId({ tenant, class: kind, status, sentence });
+}
+
+export function withId(told: Omit<Told, 'id'>): Told {
+  const { class: kind, status } = told;
+  const sentence = told.sentence.replaceAll('\u0000', '\ufffd');
+  const hash = createHash('sha256').update(`${kind} ${status} ${sentence}`).digest();
+  return { ...told, id: String(hash.readBigInt64BE()), sentence };
 }

@@ -1,4 +1,4 @@
-import { idAt } from '../../core/id.ts';
+import { idAt, idTime } from '../../core/id.ts';
 import { integer, text } from '../rows.ts';
 import type { Database, Query, Statement } from './database.ts';
 
@@ -32,8 +32,30 @@ const TAKE_TURN: Statement = {
 /** Makes the partitions of today and the next days, as far as there are none. */
 export async function createPartitions(database: Database, now: number): Promise<void> {
   const today = Math.floor(now / DAY_MS);
+  await createDays(
+    database,
+    Array.from({ length: DAYS_AHEAD + 1 }, (_, ahead) => today + ahead),
+  );
+}
+
+/** Days further back have no partitions: nobody keeps things for so long. */
+const DAYS_BACK = 3650;
+
+/** Makes the partitions of the days in which these ids were made, for a store that is filled from elsewhere. */
+export async function createPartitionsOf(
+  database: Database,
+  ids: readonly string[],
+): Promise<void> {
+  const today = Math.floor(Date.now() / DAY_MS);
+  const days = new Set(ids.map((id) => Math.floor(idTime(id) / DAY_MS)));
+  await createDays(
+    database,
+    [...days].filter((day) => day > today - DAYS_BACK && day < today),
+  );
+}
+
+async function createDays(database: Database, wanted: readonly number[]): Promise<void> {
   const existing = await daysOf(database.query.bind(database));
-  const wanted = Array.from({ length: DAYS_AHEAD + 1 }, (_, ahead) => today + ahead);
   for (const day of wanted.filter((each) => !existing.includes(each))) {
     await inTurn(database, async (query) => {
       if ((await daysOf(query)).includes(day)) return;

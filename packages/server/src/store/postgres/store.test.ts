@@ -8,8 +8,9 @@ import { emptyCounts } from '../../core/statistics.ts';
 import { storeContract } from '../contract.ts';
 import type { NewEvent, NodeEvents, Settlement, Store } from '../port.ts';
 import { Database } from './database.ts';
+import type { PostgresOptions } from './open.ts';
 import { createPartitions } from './partitions.ts';
-import { openPostgresStore, type PostgresOptions } from './store.ts';
+import { openPostgresStore } from './store.ts';
 
 const databases: TestDatabase[] = [];
 after(() => Promise.all(databases.map(({ drop }) => drop())));

@@ -2,11 +2,11 @@ import type { HeldStore, JobStore, Store } from '../port.ts';
 import type { StatisticsStore } from '../statistics-port.ts';
 import { appendEntry, audit, pruneAudit } from './audit.ts';
 import { changes, forgetChanges, loadAll } from './changes.ts';
-import { Database, type DatabaseOptions, type Statement } from './database.ts';
+import type { Database, Statement } from './database.ts';
 import { type Message, toPayload } from './listener.ts';
 import { LEASE_MS, Member } from './membership.ts';
 import { nodes } from './nodes.ts';
-import { migrate } from './migrate.ts';
+import { openDatabase, type PostgresOptions } from './open.ts';
 import { createPartitions, dropOldestDay, pruneIdempotency, pruneOther } from './partitions.ts';
 import { Leases, type Place } from './place.ts';
 import { cancelHeld, held } from './held.ts';
@@ -16,7 +16,6 @@ import { delivery, event, unfinished } from './read-log.ts';
 import { behind, candidates, job, jobs, runningJobs } from './read-jobs.ts';
 import { countDeliveries, deliveries } from './search-deliveries.ts';
 import { countEvents, events } from './search-events.ts';
-import { refuseUnsafe } from './safety.ts';
 import { accept, earlier } from './write-accept.ts';
 import { claim, recover, release, waiting } from './write-claim.ts';
 import { cancel, move, retry } from './write-deliveries.ts';
@@ -28,33 +27,9 @@ import { unorder } from './write-order.ts';
 import { putStreaks, streaks } from './streaks.ts';
 import { settle } from './write-settle.ts';
 
-export type PostgresOptions = DatabaseOptions & {
-  /** Lets a server lose what it said was written: for machines that run tests. */
-  readonly allowUnsafe: boolean;
-};
-
 /** Opens the store on PostgreSQL and brings its schema up to date. Throws with a sentence when it cannot be used. */
 export async function openPostgresStore(options: PostgresOptions): Promise<Store> {
-  const database = new Database(options);
-  try {
-    await prepare(database, options.allowUnsafe);
-    await createPartitions(database, Date.now());
-    return createStore(database);
-  } catch (error) {
-    await database.close();
-    throw error;
-  }
-}
-
-async function prepare(database: Database, allowUnsafe: boolean): Promise<void> {
-  const client = database.session();
-  try {
-    await client.connect();
-    await refuseUnsafe(client, allowUnsafe);
-    await migrate(client);
-  } finally {
-    await client.end();
-  }
+  return createStore(await openDatabase(options));
 }
 
 function createStore(database: Database): Store {

@@ -221,6 +221,11 @@ export async function enrol(
     }
   }
   await query(ENROL, columns);
+  await place(query, deliveries);
+}
+
+/** Puts those behind that wait for an older one. */
+export async function place(query: Query, deliveries: readonly DeliveryRef[]): Promise<void> {
   await query(PLACE, columnsOf(deliveries));
 }
 
@@ -292,6 +297,6 @@ function columnsOf(deliveries: readonly DeliveryRef[]): string[][] {
 }
 
 /** Keys are any text, and no column can hold a NUL. */
-function storedKey(key: string): string {
+export function storedKey(key: string): string {
   return JSON.stringify(key);
 }

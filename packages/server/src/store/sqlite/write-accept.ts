@@ -11,8 +11,8 @@ values (?, ?, ?, ?, ?, ?, ?)`;
 
 const INSERT_DELIVERY = `
 insert into deliveries (tenant, event_id, id, registration_id, state, leased, due_at, picks, order_keys,
-                        sequence)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+                        order_seq, sequence)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const INSERT_KEY = `
 insert into idempotency (tenant, key, hash, answer, at)
@@ -50,9 +50,10 @@ export function acceptWrites(database: DatabaseSync, sequences: Sequences): Meth
         const row = deliveries.slice(d, d + DELIVERY_WIDTH);
         const [deliveryId = null, registrationId = null] = row;
         const sequence = sequences.take(tenant, registrationId, deliveryId);
-        insertDelivery.run(tenant, eventId, ...row, sequence);
-        numbers.push(sequence);
         const keys = row[DELIVERY_WIDTH - 1];
+        const place = typeof keys === 'string' ? Number(lastInsertRowid) : null;
+        insertDelivery.run(tenant, eventId, ...row, place, sequence);
+        numbers.push(sequence);
         if (typeof keys !== 'string') continue;
         enrol({ tenant, registrationId, deliveryId, seq: Number(lastInsertRowid), keys });
       }

@@ -49,7 +49,9 @@ select distinct delivery_id
 
 const FORGET_ORDER = `
 update deliveries
-   set order_keys = null, leased = case leased when -1 then 0 else leased end
+   set order_keys = null,
+       order_seq = null,
+       leased = case leased when -1 then 0 else leased end
  where tenant = ?
    and id = ?`;
 
@@ -77,14 +79,11 @@ select state
    and id = ?`;
 
 const ORDERED_DELIVERY = `
-select d.registration_id, d.order_keys, e.seq
-  from deliveries d
-  join events e
-    on e.tenant = d.tenant
-   and e.id = d.event_id
- where d.tenant = ?
-   and d.id = ?
-   and d.order_keys is not null`;
+select registration_id, order_keys, order_seq
+  from deliveries
+ where tenant = ?
+   and id = ?
+   and order_keys is not null`;
 
 const PENDING = 0;
 const HELD = 3;
@@ -93,7 +92,7 @@ export type Enrolment = {
   readonly tenant: Value;
   readonly registrationId: Value;
   readonly deliveryId: Value;
-  /** That of the event. */
+  /** Its place among those with a key in common. */
   readonly seq: number;
   /** JSON list. */
   readonly keys: string;
@@ -143,7 +142,7 @@ export function order(database: DatabaseSync): Order {
     );
     deleteKeys.run(tenant, deliveryId);
     for (const key of keys)
-      insertKey.run(tenant, registrationId, key, integer(found, 'seq'), deliveryId);
+      insertKey.run(tenant, registrationId, key, integer(found, 'order_seq'), deliveryId);
     for (const id of [...before, deliveryId]) place(tenant, id);
   }
 

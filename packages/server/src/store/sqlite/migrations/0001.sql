@@ -148,6 +148,7 @@ create table deliveries (
   picks           text,
   outcome         integer,
   order_keys      text,
+  order_seq       integer,
   job_id          text,
   replay_of       text,
   sequence        integer,
@@ -193,8 +194,8 @@ begin
      and sequence = old.sequence;
 end;
 
--- One row for each key of an ordered delivery until it ends. seq is that of its event: the first
--- row of a key is the delivery whose turn it is.
+-- One row for each key of an ordered delivery until it ends. seq: its place, which is that of its
+-- event where it was accepted here: the first row of a key is the delivery whose turn it is.
 create table order_keys (
   tenant          text not null,
   registration_id text not null,
