@@ -209,6 +209,6 @@ function split(text: Buffer): Buffer[] {
 function toSentence(path: string, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'Z_BUF_ERROR') return cutShort(path);
-  if (code === 'Z_DATA_ERROR') return changed(path);
-  return error;
+  if (code !== 'Z_DATA_ERROR') return error;
+  return /header/.test(String(error)) ? notAnExport(path) : changed(path);
 }

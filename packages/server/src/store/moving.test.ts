@@ -343,7 +343,10 @@ test('a node that runs on PostgreSQL is named, and nothing is written beside it'
 function forgotten(columns: readonly string[], left: Readonly<Record<string, string>>): string[] {
   const moved = MOVED_KINDS.flatMap((kind) => MOVED[kind].map((column) => `${kind}.${column}`));
   return columns.filter(
-    (column) => !moved.includes(column) && !(column in left) && !(column.split('.')[0]! in left),
+    (column) =>
+      !moved.includes(column) &&
+      !(column in left) &&
+      !Object.hasOwn(left, column.split('.')[0] ?? ''),
   );
 }
 
