@@ -109,7 +109,8 @@ function dump(database: Database, take: Parameters<Moving['dump']>[0]): Promise<
 }
 
 function page(query: Query): Promise<readonly Row[]> {
-  return query(once(`fetch ${PAGE} from moved`));
+  // In capitals: in small letters it would look like the function that sends.
+  return query(once(`FETCH ${PAGE} from moved`));
 }
 
 const FIRST_NOTE: Statement = {
