@@ -158,6 +158,7 @@ test('an export is refused beside a running server, without a store, and over a 
   await other.end();
   await assert.rejects(from(join(folder, 'none')), /There is no store in .*none\. Name its folder/);
   await assert.rejects(from(server.folder, file), /There is something at .* already/);
+  await assert.rejects(from(server.folder, join(folder, 'none', 'file')), /ENOENT/);
   assert.equal(existsSync(target), false);
 });
 

@@ -71,6 +71,7 @@ async function write(
       onProgress('Exporting', done, total);
     });
     await check();
+    onProgress('Exporting', done, done);
     return await writer.finish();
   } catch (error) {
     writer.abandon();

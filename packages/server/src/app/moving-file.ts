@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { createReadStream, createWriteStream, existsSync, renameSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
@@ -51,21 +50,13 @@ export type FileWriter = {
 /** Begins `<path>.part` anew. */
 export async function openFileWriter(path: string, fields: HeadFields): Promise<FileWriter> {
   const part = `${path}.part`;
-  const gzip = createGzip({ level: GZIP_LEVEL });
-  const file = createWriteStream(part, { mode: 0o600, flush: true });
-  const written = pipeline(gzip, file);
-  // Whoever waits for room or for the end is told.
-  written.catch(() => undefined);
+  const out = compressing(part);
   const hash = createHash('sha256');
   let rows = 0;
 
-  async function put(text: string): Promise<void> {
-    if (!gzip.write(text)) await Promise.race([once(gzip, 'drain'), written]);
-  }
-
   async function putHashed(text: string): Promise<void> {
     hash.update(text);
-    await put(text);
+    await out.write(text);
   }
 
   await putHashed(`${JSON.stringify(headOf(fields))}\n`);
@@ -76,13 +67,47 @@ export async function openFileWriter(path: string, fields: HeadFields): Promise<
     },
     finish: async () => {
       const foot: Foot = { Rows: rows, Sha256: hash.digest('hex') };
-      await put(`${JSON.stringify(foot)}\n`);
-      gzip.end();
-      await written;
+      await out.write(`${JSON.stringify(foot)}\n`);
+      await out.end();
       renameSync(part, path);
       return rows;
     },
-    abandon: () => gzip.destroy(),
+    abandon: out.destroy,
+  };
+}
+
+type Out = {
+  /** Resolves when there is room for more. */
+  readonly write: (text: string) => Promise<void>;
+  /** Resolves when all is on disk. */
+  readonly end: () => Promise<void>;
+  readonly destroy: () => void;
+};
+
+function compressing(path: string): Out {
+  const gzip = createGzip({ level: GZIP_LEVEL });
+  const written = pipeline(gzip, createWriteStream(path, { mode: 0o600, flush: true }));
+  let failure: { readonly cause: unknown } | undefined;
+  let goOn: () => void = () => undefined;
+  gzip.on('drain', () => goOn());
+  written.catch((cause: unknown) => {
+    failure = { cause };
+    goOn();
+  });
+  return {
+    write: async (text) => {
+      if (failure === undefined && !gzip.write(text)) {
+        await new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+      }
+      if (failure !== undefined) throw failure.cause;
+    },
+    end: () => {
+      gzip.end();
+      return written;
+    },
+    destroy: () => gzip.destroy(),
   };
 }
 
