@@ -88,11 +88,11 @@ function compressing(path: string): Out {
   const gzip = createGzip({ level: GZIP_LEVEL });
   const written = pipeline(gzip, createWriteStream(path, { mode: 0o600, flush: true }));
   let failure: { readonly cause: unknown } | undefined;
-  let goOn: () => void = () => undefined;
-  gzip.on('drain', () => goOn());
+  let goOn: (() => void) | undefined;
+  gzip.on('drain', () => goOn?.());
   written.catch((cause: unknown) => {
     failure = { cause };
-    goOn();
+    goOn?.();
   });
   return {
     write: async (text) => {

@@ -119,7 +119,10 @@ async function fill(store: Store): Promise<void> {
       before: null,
       after: {},
     });
-    await store.insertTenant({ id, name: `Skole "${id}" ø\u0001`, createdAt: NOW }, note);
+    await store.insertTenant(
+      { id, name: `Skole "${id}" ø\u0001`, createdAt: NOW, maxPending: id === 'south' ? 7 : null },
+      note,
+    );
     const key = { id: newId(NOW), tenant: id, level: 'Publish', name: 'k', hash: 'h' } as const;
     await store.insertKey({ ...key, createdAt: NOW, expiresAt: id === 'north' ? LATER : null });
     for (const registration of ['r1', 'r2'])
@@ -135,6 +138,11 @@ async function fill(store: Store): Promise<void> {
     example: { 2: 'b', 1: 'a' },
     subjects: [],
   });
+  const streak = { failures: 12, since: NOW, told: 50, wasOff: true } as const;
+  await store.putStreaks([
+    { tenant: 'north', id: 'r1', streak },
+    { tenant: 'south', id: 'r2', streak: { ...streak, wasOff: false } },
+  ]);
   await store.putSetting('encryption check', 'v1.x');
   for (let n = 0; n < 400; n += 1) {
     const event = made(n);
@@ -200,7 +208,7 @@ async function toldBy(store: Store): Promise<unknown> {
     keys: await store.keys(),
     filters: await store.filters(),
     registrations: await store.registrations(),
-    counts: await store.counts(),
+    streaks: await store.streaks(ALL_SHARDS),
     audit: await store.audit({ limit: 1000 }),
   };
   for (const tenant of TENANTS) {

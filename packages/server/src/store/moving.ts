@@ -9,6 +9,7 @@ export const MOVED = {
   api_keys: ['document'],
   registrations: ['document'],
   filters: ['document'],
+  streaks: ['tenant', 'registration_id', 'failures', 'since', 'told', 'was_off'],
   settings: ['name', 'value'],
   audit: ['tenant', 'id', 'record'],
   idempotency: ['tenant', 'key', 'hash', 'answer', 'at'],

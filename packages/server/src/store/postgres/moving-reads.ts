@@ -18,6 +18,13 @@ const FEW: readonly Dump[] = [
   { kind: 'registrations', sql: 'select document from registrations order by tenant, id' },
   { kind: 'filters', sql: 'select document from filters order by name' },
   {
+    kind: 'streaks',
+    sql: `
+select tenant, registration_id, failures, since, told, was_off::int
+  from streaks
+ order by tenant, registration_id`,
+  },
+  {
     kind: 'settings',
     sql: `select name, value from settings where name not in (${settingsLeft}) order by name`,
   },

@@ -45,6 +45,10 @@ const TYPES: Readonly<Record<string, string>> = {
   status: 'int',
   state: 'smallint',
   shard: 'smallint',
+  failures: 'bigint',
+  since: 'bigint',
+  told: 'smallint',
+  was_off: 'boolean',
 };
 
 /** Inserts these columns of rows. */
@@ -73,6 +77,7 @@ const INSTEAD = `
 const ONCE = `
     on conflict do nothing`;
 
+const insertStreaks = into('streaks', [...MOVED.streaks, 'shard']);
 const insertEvents = into('events', MOVED.events);
 const insertUnindexed = into('unindexed_events', ['tenant', 'id']);
 const insertAudit = into('audit', MOVED.audit);
@@ -83,6 +88,7 @@ const WRITES: Readonly<Record<MovedKind, Write>> = {
   api_keys: documentsInto('api_keys', ['tenant', 'id']),
   registrations: documentsInto('registrations', ['tenant', 'id']),
   filters: documentsInto('filters', ['name']),
+  streaks: (query, rows) => insertStreaks(query, rows.map(withShard)),
   settings: into('settings', MOVED.settings, INSTEAD),
   audit: (query, rows) =>
     insertAudit(
@@ -135,10 +141,7 @@ async function writeDeliveries(query: Query, rows: readonly NamedRow[]): Promise
   const all = rows.map((row, index) => ({ ...row, outcome_id: told[index]?.id ?? null }));
   const [waiting, ended] = [all.filter((row) => !hasEnded(row)), all.filter(hasEnded)];
   await insertEnded(query, ended);
-  await insertWaiting(
-    query,
-    waiting.map((row) => ({ ...row, shard: shardOfDelivery(row) })),
-  );
+  await insertWaiting(query, waiting.map(withShard));
   await insertOrderKeys(query, waiting.flatMap(orderKeysOf));
 }
 
@@ -146,8 +149,9 @@ function hasEnded(row: NamedRow): boolean {
   return row['ended_at'] !== null;
 }
 
-function shardOfDelivery(row: NamedRow): number {
-  return shardOf({ tenant: String(row['tenant']), id: String(row['registration_id']) });
+function withShard(row: NamedRow): NamedRow {
+  const ref = { tenant: String(row['tenant']), id: String(row['registration_id']) };
+  return { ...row, shard: shardOf(ref) };
 }
 
 /** An empty sentence where there was no room for it: it is found by nothing but its class. */

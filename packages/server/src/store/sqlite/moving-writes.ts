@@ -1,19 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { ApiKey } from '../../core/key.ts';
-import type { Tenant } from '../../core/tenant.ts';
 import { MOVED, type MovedKind, type MovedRow, namedRow, type NamedRow } from '../moving.ts';
 import { plainSentence } from '../rows.ts';
+import { writeDocuments } from './moving-documents.ts';
 import { type OutcomeNumber, outcomeNumbers } from './outcomes.ts';
-
-const INSERT_TENANT = 'insert into tenants (id, name, created_at) values (?, ?, ?)';
-
-const INSERT_API_KEY = `
-insert into api_keys (tenant, id, level, name, hash, created_at, expires_at)
-values (?, ?, ?, ?, ?, ?, ?)`;
-
-const INSERT_REGISTRATION = 'insert into registrations (tenant, id, document) values (?, ?, ?)';
-
-const INSERT_FILTER = 'insert into filters (name, document) values (?, ?)';
 
 /** Behind those that are there, and behind every place in an order. */
 const INSERT_EVENT = `
@@ -48,7 +37,11 @@ export function movingWrites(database: DatabaseSync): {
       place = lastPlace;
     },
     load: {
-      ...documents(database),
+      tenants: (rows) => writeDocuments(database, 'tenants', rows),
+      api_keys: (rows) => writeDocuments(database, 'api_keys', rows),
+      registrations: (rows) => writeDocuments(database, 'registrations', rows),
+      filters: (rows) => writeDocuments(database, 'filters', rows),
+      streaks: asTheyAre(database, 'streaks'),
       settings: asTheyAre(database, 'settings'),
       audit: asTheyAre(database, 'audit'),
       idempotency: asTheyAre(database, 'idempotency'),
@@ -60,31 +53,6 @@ export function movingWrites(database: DatabaseSync): {
         for (const [, ...row] of rows) insertAttempt.run(...row);
       },
     },
-  };
-}
-
-type DocumentKind = 'tenants' | 'api_keys' | 'registrations' | 'filters';
-
-/** Few rows: statements are prepared when they come. */
-function documents(database: DatabaseSync): Readonly<Record<DocumentKind, Load>> {
-  const each =
-    <T>(sql: string, valuesOf: (document: T, json: string) => MovedRow): Load =>
-    (rows) => {
-      const statement = database.prepare(sql);
-      for (const [json = ''] of rows)
-        statement.run(...valuesOf(JSON.parse(String(json)) as T, String(json)));
-    };
-  return {
-    tenants: each<Tenant>(INSERT_TENANT, ({ id, name, createdAt }) => [id, name, createdAt]),
-    api_keys: each<ApiKey>(INSERT_API_KEY, (key) => {
-      const { tenant, id, level, name, hash, createdAt, expiresAt } = key;
-      return [tenant, id, level, name, hash, createdAt, expiresAt];
-    }),
-    registrations: each<{ readonly tenant: string; readonly id: string }>(
-      INSERT_REGISTRATION,
-      ({ tenant, id }, json) => [tenant, id, json],
-    ),
-    filters: each<{ readonly name: string }>(INSERT_FILTER, ({ name }, json) => [name, json]),
   };
 }
 

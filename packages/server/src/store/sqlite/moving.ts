@@ -14,6 +14,7 @@ import {
 } from '../moving.ts';
 import { integer, text } from '../rows.ts';
 import { migrate } from './migrate.ts';
+import { type DocumentKind, documentsOf, isDocumentKind } from './moving-documents.ts';
 import { movingWrites } from './moving-writes.ts';
 import { lockStore, openForWriting } from './open.ts';
 import { order } from './write-order.ts';
@@ -28,6 +29,7 @@ export const LEFT_BEHIND: Readonly<Record<string, string>> = {
   'tenants.id': 'in the document',
   'tenants.name': 'in the document',
   'tenants.created_at': 'in the document',
+  'tenants.max_pending': 'in the document',
   'api_keys.tenant': 'in the document',
   'api_keys.id': 'in the document',
   'api_keys.level': 'in the document',
@@ -47,18 +49,11 @@ export const LEFT_BEHIND: Readonly<Record<string, string>> = {
 const settingsLeft = SETTINGS_LEFT.map((name) => `'${name}'`).join(', ');
 
 /** Every row of a kind, under the names of its columns. */
-const DUMP: Readonly<Record<MovedKind, string>> = {
-  tenants: `
-select json_object('id', id, 'name', name, 'createdAt', created_at) as document
-  from tenants
- order by id`,
-  api_keys: `
-select json_object('id', id, 'tenant', tenant, 'level', level, 'name', name, 'hash', hash,
-                   'createdAt', created_at, 'expiresAt', expires_at) as document
-  from api_keys
- order by tenant, id`,
-  registrations: 'select document from registrations order by tenant, id',
-  filters: 'select document from filters order by lower(name)',
+const DUMP: Readonly<Record<Exclude<MovedKind, DocumentKind>, string>> = {
+  streaks: `
+select tenant, registration_id, failures, since, told, was_off
+  from streaks
+ order by tenant, registration_id`,
   settings: `select name, value from settings where name not in (${settingsLeft}) order by name`,
   audit: 'select tenant, id, record from audit order by id',
   idempotency: 'select tenant, key, hash, answer, at from idempotency order by tenant, key',
@@ -111,7 +106,7 @@ function createMoving(database: DatabaseSync, lock: DatabaseSync): Moving {
       return row === undefined ? undefined : text(row, 'value');
     },
     dump: async (take) => {
-      for (const kind of MOVED_KINDS) await dumpKind(database, kind, take);
+      for (const kind of MOVED_KINDS) await inPages(kind, rowsOf(database, kind), take);
     },
     ...load,
     close: async () => {
@@ -129,14 +124,19 @@ function summary(database: DatabaseSync): Summary {
   return { rows: rows as Summary['rows'], lastPlace: integer(last, 'place') };
 }
 
-async function dumpKind(
-  database: DatabaseSync,
+function* rowsOf(database: DatabaseSync, kind: MovedKind): Generator<MovedRow> {
+  if (isDocumentKind(kind)) yield* documentsOf(database, kind);
+  else for (const row of database.prepare(DUMP[kind]).iterate()) yield movedRow(kind, row);
+}
+
+async function inPages(
   kind: MovedKind,
+  all: Iterable<MovedRow>,
   take: (page: MovedPage) => Promise<void>,
 ): Promise<void> {
   let rows: MovedRow[] = [];
-  for (const row of database.prepare(DUMP[kind]).iterate()) {
-    rows.push(movedRow(kind, row));
+  for (const row of all) {
+    rows.push(row);
     if (rows.length < PAGE) continue;
     await take({ kind, rows });
     rows = [];
