@@ -45,6 +45,8 @@ export class Database {
     });
     // A resting connection that breaks is replaced by the next query; that one tells of trouble.
     this.#pool.on('error', () => undefined);
+    // So does one that breaks within a transaction; unheard, its event would end the process.
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   /** One statement, which is a transaction of its own. */
@@ -84,7 +86,10 @@ export class Database {
   /** A connection of its own outside the pool, for what a session must hold. */
   session(): pg.Client {
     const { url, listenUrl } = this.#options;
-    return new pg.Client({ ...this.#client(), connectionString: listenUrl ?? url });
+    const client = new pg.Client({ ...this.#client(), connectionString: listenUrl ?? url });
+    // Whoever asks something next is told.
+    client.on('error', () => undefined);
+    return client;
   }
 
   async close(): Promise<void> {
