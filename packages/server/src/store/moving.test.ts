@@ -8,6 +8,7 @@ import pg from 'pg';
 import { testDatabase, type TestDatabase } from '../../../../tools/postgres/test-database.ts';
 import { auditEntry, SERVICE } from '../core/audit.ts';
 import { idTime, newId } from '../core/id.ts';
+import type { Job } from '../core/job.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { ALL_SHARDS } from '../core/shard.ts';
 import {
@@ -109,6 +110,40 @@ function settled(event: NewEvent, next: NextState, n: number): Settlement {
   };
 }
 
+const JOB: Job = {
+  id: newId(NOW),
+  tenant: 'default',
+  registrationId: 'r1',
+  kind: 'replay',
+  state: 'paused',
+  reason: null,
+  selection: {
+    from: NOW,
+    to: null,
+    states: null,
+    filters: ['A'],
+    subject: 'learner 4',
+    deliveries: null,
+  },
+  rate: 50,
+  createdAt: NOW,
+  endedAt: null,
+  total: { count: 3, isExact: true },
+  done: 0,
+  cursor: null,
+};
+
+/** A job that made one delivery and rests. */
+async function replay(store: Store, { tenant, id: eventId, deliveries }: NewEvent): Promise<void> {
+  const { id, registrationId } = JOB;
+  await store.insertJob({ ...JOB, tenant, state: 'running' }, 10);
+  const replayOf = deliveries[0]?.id ?? '';
+  const made = { id: newId(LATER), eventId, replayOf, picks: [0], orderKeys: ['learner 0'] };
+  const step = { tenant, id, registrationId, cursor: null, next: replayOf, now: LATER };
+  assert.ok(await store.stepJob({ ...step, deliveries: [made] }));
+  await store.moveJob({ tenant, id, from: ['running'], to: 'paused', reason: null, now: LATER });
+}
+
 /** Something of everything. */
 async function fill(store: Store): Promise<void> {
   for (const id of TENANTS) {
@@ -153,6 +188,7 @@ async function fill(store: Store): Promise<void> {
     const next = ENDS[n % ENDS.length];
     if (next) await store.settle([settled(event, next, n)]);
     if (n % 50 === 1) await store.cancel(tenant, event.deliveries[1]?.id ?? '', LATER);
+    if (n === 390) await replay(store, event);
   }
 }
 
@@ -208,6 +244,7 @@ async function toldBy(store: Store): Promise<unknown> {
     keys: await store.keys(),
     filters: await store.filters(),
     registrations: await store.registrations(),
+    job: await store.job(JOB.tenant, JOB.id),
     streaks: await store.streaks(ALL_SHARDS),
     audit: await store.audit({ limit: 1000 }),
   };

@@ -33,6 +33,13 @@ select tenant, registration_id, failures, since, told, was_off::int
     sql: `select nullif(tenant, '') as tenant, id, record from audit order by id`,
   },
   {
+    kind: 'jobs',
+    sql: `
+select tenant, id, registration_id, state, document, subject, cursor, done, reason, ended_at
+  from jobs
+ order by tenant, id`,
+  },
+  {
     kind: 'idempotency',
     sql: `
 select tenant, key, hash, answer, at
@@ -45,14 +52,17 @@ select tenant, key, hash, answer, at
 /** What waits, and what ended: read in the order of both primary keys, without sorting. */
 const DELIVERIES = `
 select d.tenant, d.id, d.event_id, d.registration_id, d.state, d.attempts, d.step, d.due_at,
-       d.ended_at, d.reason, d.picks, d.order_keys, d.order_seq, d.class, d.status, o.sentence
+       d.ended_at, d.reason, d.picks, d.order_keys, d.order_seq, d.job_id,
+       d.replay_of, d.class, d.status, o.sentence
   from (
        select tenant, id, event_id, registration_id, state, attempts, step, due_at,
-              null::bigint as ended_at, reason, picks, order_keys, order_seq, class, status, outcome_id
+              null::bigint as ended_at, reason, picks, order_keys, order_seq, job_id, replay_of, class, status,
+              outcome_id
          from deliveries
         union all
        select tenant, id, event_id, registration_id, state, attempts, 0, null::bigint,
-              ended_at, reason, picks, order_keys, order_seq, class, status, outcome_id
+              ended_at, reason, picks, order_keys, order_seq, job_id, replay_of, class, status,
+              outcome_id
          from ended_deliveries) d
   left join outcomes o
     on o.tenant = d.tenant

@@ -13,11 +13,14 @@ export function movingWrites(database: Database): {
   readonly makeRoom: (kind: MovedKind, rows: readonly MovedRow[]) => Promise<void>;
   readonly write: (query: Query, kind: MovedKind, rows: readonly MovedRow[]) => Promise<void>;
 } {
-  const eventId = MOVED.events.indexOf('id');
   return {
     makeRoom: async (kind, rows) => {
-      const ids = kind === 'events' ? rows.map((row) => String(row[eventId])) : [];
-      if (ids.length > 0) await createPartitionsOf(database, ids);
+      if (kind !== 'events' && kind !== 'deliveries') return;
+      const id = MOVED[kind].findIndex((column) => column === 'id');
+      await createPartitionsOf(
+        database,
+        rows.map((row) => String(row[id])),
+      );
     },
     write: (query, kind, rows) =>
       WRITES[kind](
@@ -27,46 +30,18 @@ export function movingWrites(database: Database): {
   };
 }
 
-/** Types of columns that are not text. */
-const TYPES: Readonly<Record<string, string>> = {
-  accepted_at: 'bigint',
-  occurred_at: 'bigint',
-  started_at: 'bigint',
-  at: 'bigint',
-  due_at: 'bigint',
-  ended_at: 'bigint',
-  order_seq: 'bigint',
-  seq: 'bigint',
-  outcome_id: 'bigint',
-  number: 'int',
-  duration_ms: 'int',
-  attempts: 'int',
-  step: 'int',
-  status: 'int',
-  state: 'smallint',
-  shard: 'smallint',
-  failures: 'bigint',
-  since: 'bigint',
-  told: 'smallint',
-  was_off: 'boolean',
-};
-
-/** Inserts these columns of rows. */
+/** Inserts these columns of rows. Types are the table's own; `json`, for `jsonb` would change texts. */
 function into(table: string, columns: readonly string[], ending = ''): Write {
-  const arrays = columns.map((column, index) => `$${index + 1}::${TYPES[column] ?? 'text'}[]`);
+  const names = columns.join(', ');
   const statement: Statement = {
     name: `move ${table}`,
     text: `
-insert into ${table} (${columns.join(', ')})
-select *
-  from unnest(${arrays.join(', ')})${ending}`,
+insert into ${table} (${names})
+select ${names}
+  from json_populate_recordset(null::${table}, $1)${ending}`,
   };
   return async (query, rows) => {
-    if (rows.length === 0) return;
-    await query(
-      statement,
-      columns.map((column) => rows.map((row) => row[column])),
-    );
+    if (rows.length > 0) await query(statement, [JSON.stringify(rows)]);
   };
 }
 
@@ -77,6 +52,7 @@ const INSTEAD = `
 const ONCE = `
     on conflict do nothing`;
 
+const insertJobs = into('jobs', [...MOVED.jobs, 'shard']);
 const insertStreaks = into('streaks', [...MOVED.streaks, 'shard']);
 const insertEvents = into('events', MOVED.events);
 const insertUnindexed = into('unindexed_events', ['tenant', 'id']);
@@ -95,6 +71,7 @@ const WRITES: Readonly<Record<MovedKind, Write>> = {
       query,
       rows.map((row) => ({ ...row, tenant: row['tenant'] ?? '' })),
     ),
+  jobs: (query, rows) => insertJobs(query, rows.map(withShard)),
   idempotency: (query, rows) =>
     insertKeys(
       query,
@@ -123,7 +100,7 @@ function documentsInto(table: string, keys: readonly string[]): Write {
 }
 
 const OWN = ['tenant', 'id', 'event_id', 'registration_id', 'state', 'attempts', 'reason', 'picks'];
-const OUTCOME = ['class', 'status', 'outcome_id', 'order_keys', 'order_seq'];
+const OUTCOME = ['class', 'status', 'outcome_id', 'order_keys', 'order_seq', 'job_id', 'replay_of'];
 const insertWaiting = into('deliveries', [...OWN, ...OUTCOME, 'shard', 'step', 'due_at']);
 const insertEnded = into('ended_deliveries', [...OWN, ...OUTCOME, 'ended_at']);
 const insertOrderKeys = into('order_keys', [

@@ -37,6 +37,7 @@ export const LEFT_BEHIND: Readonly<Record<string, string>> = {
   'filters.name': 'in the document',
   'deliveries.leased': 'leases are given up',
   'deliveries.shard': 'follows from the registration',
+  'jobs.shard': 'follows from the registration',
   'streaks.shard': 'follows from the registration',
   'deliveries.outcome_id': 'follows from class, status and sentence',
 };

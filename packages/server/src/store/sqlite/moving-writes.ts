@@ -11,8 +11,9 @@ values (coalesce((select max(seq) from events), ?) + 1, ?, ?, ?, ?, ?, ?)`;
 
 const INSERT_DELIVERY = `
 insert into deliveries (tenant, id, event_id, registration_id, state, attempts, step, due_at,
-                        ended_at, reason, picks, order_keys, order_seq, outcome)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+                        ended_at, reason, picks, order_keys, order_seq, job_id,
+                        replay_of, outcome)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const INSERT_ORDER_KEY = `
 insert into order_keys (tenant, registration_id, key, seq, delivery_id)
@@ -44,6 +45,7 @@ export function movingWrites(database: DatabaseSync): {
       streaks: asTheyAre(database, 'streaks'),
       settings: asTheyAre(database, 'settings'),
       audit: asTheyAre(database, 'audit'),
+      jobs: asTheyAre(database, 'jobs'),
       idempotency: asTheyAre(database, 'idempotency'),
       events: (rows) => {
         for (const row of rows) insertEvent.run(place, ...row);

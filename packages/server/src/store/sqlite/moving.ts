@@ -56,6 +56,10 @@ select tenant, registration_id, failures, since, told, was_off
  order by tenant, registration_id`,
   settings: `select name, value from settings where name not in (${settingsLeft}) order by name`,
   audit: 'select tenant, id, record from audit order by id',
+  jobs: `
+select tenant, id, registration_id, state, document, subject, cursor, done, reason, ended_at
+  from jobs
+ order by tenant, id`,
   idempotency: 'select tenant, key, hash, answer, at from idempotency order by tenant, key',
   events: `
 select tenant, id, accepted_at, occurred_at, actions, payload
@@ -64,7 +68,7 @@ select tenant, id, accepted_at, occurred_at, actions, payload
   deliveries: `
 select d.tenant, d.id, d.event_id, d.registration_id, d.state, d.attempts,
        case when d.state in (0, 3) then d.step else 0 end as step,
-       d.due_at, d.ended_at, d.reason, d.picks, d.order_keys, d.order_seq,
+       d.due_at, d.ended_at, d.reason, d.picks, d.order_keys, d.order_seq, d.job_id, d.replay_of,
        o.class, o.status, o.sentence
   from deliveries d
   left join outcomes o

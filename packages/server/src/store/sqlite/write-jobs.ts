@@ -43,8 +43,9 @@ update jobs
 
 /** Retention may have taken the event meanwhile. */
 const INSERT_DELIVERY = `
-insert into deliveries (tenant, id, event_id, registration_id, state, due_at, picks, order_keys, job_id, replay_of)
-select tenant, ?, id, ?, 0, ?, ?, ?, ?, ?
+insert into deliveries (tenant, id, event_id, registration_id, state, due_at, picks, order_keys, order_seq, job_id,
+                        replay_of)
+select tenant, ?, id, ?, 0, ?, ?, ?, ?, ?, ?
   from events
  where tenant = ?
    and id = ?`;
@@ -102,11 +103,12 @@ function stepper(database: DatabaseSync, sequences: Sequences): (step: JobStep) 
     const { id, eventId, replayOf, picks, orderKeys } = delivery;
     const keys = orderKeys === null ? null : JSON.stringify(orderKeys);
     const picked = picks === null ? null : JSON.stringify(picks);
-    const what = [id, registrationId, now, picked, keys, step.id, replayOf];
+    const seq = integer(lastPlace.get() ?? {}, 'seq');
+    const place = keys === null ? null : seq;
+    const what = [id, registrationId, now, picked, keys, place, step.id, replayOf];
     if (insertDelivery.run(...what, tenant, eventId).changes === 0) return false;
     number.run(sequences.take(tenant, registrationId, id), tenant, id);
     if (keys === null) return true;
-    const seq = integer(lastPlace.get() ?? {}, 'seq');
     enrol({ tenant, registrationId, deliveryId: id, seq, keys });
     return true;
   }
