@@ -159,6 +159,11 @@ test('an export is refused beside a running server, without a store, and over a 
   await assert.rejects(from(join(folder, 'none')), /There is no store in .*none\. Name its folder/);
   await assert.rejects(from(server.folder, file), /There is something at .* already/);
   await assert.rejects(from(server.folder, join(folder, 'none', 'file')), /ENOENT/);
+  const { url } = await testDatabase();
+  await assert.rejects(
+    exportFrom({ databaseUrl: url }, target),
+    /no server was ever started on it/,
+  );
   assert.equal(existsSync(target), false);
 });
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,7 +11,10 @@ import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { SchoolbellClient } from '../../packages/sdk/src/index.ts';
+import { installedBinaries } from '../../tools/postgres/binaries.ts';
+import { testDatabase } from '../../tools/postgres/test-database.ts';
 import { endProcess, startServerProcess } from '../../tools/server-process.ts';
+import { type Received, TestReceiver, TestServer } from '../e2e/harness.ts';
 
 const MAIN = fileURLToPath(new URL('../../packages/server/src/cli/main.ts', import.meta.url));
 const run = promisify(execFile);
@@ -90,3 +94,64 @@ test('a backup refuses a folder that is there, and a data folder without a store
   await endProcess(server.process);
   await assert.rejects(backUp(join(folder, 'data'), folder), /There is something at .* already/);
 });
+
+/** The program beside the PostgreSQL that is installed; the one that npm brings has none. */
+function installed(program: string): string | undefined {
+  const path = join(installedBinaries()?.bin ?? '', program);
+  return existsSync(path) ? path : undefined;
+}
+
+const SENT = 20;
+
+test(
+  'a database restored from pg_dump sends what was not delivered when it was taken, also what was delivered afterwards',
+  { timeout: 60_000, skip: installed('pg_dump') === undefined && 'pg_dump is not installed' },
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'schoolbell-dump-'));
+    const receiver = new TestReceiver();
+    const at = await receiver.listen();
+    t.after(async () => {
+      await receiver.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const [original, restored] = [await testDatabase(), await testDatabase()];
+    const keys = {
+      adminKey: randomBytes(24).toString('hex'),
+      encryptionKey: randomBytes(32).toString('base64'),
+    };
+    const server = new TestServer({ databaseUrl: original.url, ...keys });
+    t.after(() => server.end());
+    await server.start();
+    const api = (of: TestServer) =>
+      new SchoolbellClient({ baseUrl: of.running.url, key: keys.adminKey, tenant: 'default' });
+    const registration = { WebHookUri: `${at}/hook?noecho`, IsPaused: true };
+    const { Id, Secret } = await api(server).register(registration);
+    for (let n = 0; n < SENT; n += 1)
+      await api(server).publish({ Action: 'CourseCompleted', N: n });
+
+    const file = join(folder, 'dump');
+    await run(installed('pg_dump')!, ['--format=custom', '--file', file, '--dbname', original.url]);
+    const goOn = (of: TestServer) =>
+      api(of).replace(Id, { WebHookUri: `${at}/hook?noecho`, Secret, IsPaused: false });
+    await goOn(server);
+    const before = await receiver.expect('/hook', SENT);
+    await server.stop();
+
+    await run(installed('pg_restore')!, [
+      '--exit-on-error',
+      '--no-owner',
+      '--dbname',
+      restored.url,
+      file,
+    ]);
+    const second = new TestServer({ databaseUrl: restored.url, ...keys });
+    t.after(() => second.end());
+    await second.start();
+    await goOn(second);
+    const all = await receiver.expect('/hook', 2 * SENT);
+    const idsOf = (some: readonly Received[]): string[] =>
+      some.map(({ body }) => String(/"Id":"([0-9a-f]{32})"/.exec(body)?.[1])).toSorted();
+    assert.equal(new Set(idsOf(before)).size, SENT);
+    assert.deepEqual(idsOf(all.slice(SENT)), idsOf(before), 'known by their ids');
+  },
+);

@@ -31,6 +31,7 @@ export async function exportInstallation(options: ExportOptions): Promise<Export
   try {
     const joins = await refuseWhileUsed(moving);
     await refuseHalfImport(moving);
+    await refuseEmpty(moving, config);
     const rows = await write(moving, options, async () => {
       if ((await refuseWhileUsed(moving)) === joins) return;
       throw new ConfigError('A node was started meanwhile. Stop all nodes, and export again.');
@@ -45,6 +46,15 @@ function refuseWithoutStore({ databaseUrl, dataDir }: Config): void {
   if (databaseUrl !== null || existsSync(join(dataDir, DATABASE_FILE))) return;
   throw new ConfigError(
     `There is no store in ${dataDir}. Name its folder with --data, or PostgreSQL with --database-url.`,
+  );
+}
+
+/** A wrong name of a database is found out now, rather than when the file is needed. */
+async function refuseEmpty(moving: Moving, config: Config): Promise<void> {
+  const { rows } = await moving.summary();
+  if (rows.tenants > 0) return;
+  throw new ConfigError(
+    `There is nothing in ${placeOf(config)}: no server was ever started on it.`,
   );
 }
 

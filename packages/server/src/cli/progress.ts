@@ -8,30 +8,39 @@ export class Progress {
   #stage = '';
   #since = 0;
   #from = 0;
-  #shownAt = 0;
+  #shownAt = -Infinity;
+  #hasEnded = false;
 
   readonly show = (stage: string, done: number, of: number): void => {
     const now = performance.now();
     if (stage !== this.#stage) this.#begin(stage, done, now);
     const isEnd = done >= of;
     const every = this.#stream.isTTY ? EVERY_MS : EVERY_MS_IN_LOGS;
-    if (!isEnd && this.#shownAt > 0 && now - this.#shownAt < every) return;
+    if (this.#hasEnded || (!isEnd && now - this.#shownAt < every)) return;
+    this.#hasEnded = isEnd;
     this.#shownAt = now;
-    const seconds = (now - this.#since) / 1000;
-    const rate = seconds > 0.1 ? `, ${Math.round((done - this.#from) / seconds)} a second` : '';
-    const share = Math.floor((100 * done) / Math.max(1, of));
-    const text = `${stage}: ${done} of ${of} rows, ${share} %${rate}`;
-    this.#stream.write(
-      this.#stream.isTTY && !isEnd
-        ? `\r\u001b[K${text}`
-        : `${this.#stream.isTTY ? '\r\u001b[K' : ''}${text}\n`,
-    );
+    this.#write(`${stage}: ${done} of ${of} rows, ${shareOf(done, of)} %${this.#rate(done, now)}`);
   };
+
+  #write(text: string): void {
+    if (!this.#stream.isTTY) this.#stream.write(`${text}\n`);
+    else this.#stream.write(`\r\u001b[K${text}${this.#hasEnded ? '\n' : ''}`);
+  }
+
+  #rate(done: number, now: number): string {
+    const seconds = (now - this.#since) / 1000;
+    return seconds > 0.1 ? `, ${Math.round((done - this.#from) / seconds)} a second` : '';
+  }
 
   #begin(stage: string, done: number, now: number): void {
     this.#stage = stage;
     this.#since = now;
     this.#from = done;
-    this.#shownAt = 0;
+    this.#shownAt = -Infinity;
+    this.#hasEnded = false;
   }
+}
+
+function shareOf(done: number, of: number): number {
+  return Math.floor((100 * done) / Math.max(1, of));
 }
