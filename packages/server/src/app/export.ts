@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, ConfigError } from '../config/config.ts';
 import { newId } from '../core/id.ts';
-import type { Moving } from '../store/moving.ts';
+import type { Moving, Summary } from '../store/moving.ts';
 import { DATABASE_FILE } from './data-folder.ts';
 import { KEY_CHECK } from './encryption.ts';
 import { refuseHalfImport } from './import-note.ts';
@@ -31,7 +31,6 @@ export async function exportInstallation(options: ExportOptions): Promise<Export
   try {
     const joins = await refuseWhileUsed(moving);
     await refuseHalfImport(moving);
-    await refuseEmpty(moving, config);
     const rows = await write(moving, options, async () => {
       if ((await refuseWhileUsed(moving)) === joins) return;
       throw new ConfigError('A node was started meanwhile. Stop all nodes, and export again.');
@@ -50,9 +49,9 @@ function refuseWithoutStore({ databaseUrl, dataDir }: Config): void {
 }
 
 /** A wrong name of a database is found out now, rather than when the file is needed. */
-async function refuseEmpty(moving: Moving, config: Config): Promise<void> {
-  const { rows } = await moving.summary();
-  if (rows.tenants > 0) return;
+async function summaryOf(moving: Moving, config: Config): Promise<Summary> {
+  const summary = await moving.summary();
+  if (summary.rows.tenants > 0) return summary;
   throw new ConfigError(
     `There is nothing in ${placeOf(config)}: no server was ever started on it.`,
   );
@@ -61,10 +60,10 @@ async function refuseEmpty(moving: Moving, config: Config): Promise<void> {
 /** `check` is asked before the file counts as whole. */
 async function write(
   moving: Moving,
-  { file, onProgress }: ExportOptions,
+  { config, file, onProgress }: ExportOptions,
   check: () => Promise<void>,
 ): Promise<number> {
-  const { rows, lastPlace } = await moving.summary();
+  const { rows, lastPlace } = await summaryOf(moving, config);
   const total = Object.values(rows).reduce((sum, count) => sum + count, 0);
   const writer = await openFileWriter(file, {
     Id: newId(Date.now()),

@@ -71,12 +71,18 @@ async function users(database: Database): Promise<Users> {
   return { joins: integer(row, 'joins'), running: row['running'] as readonly string[] };
 }
 
-async function summary(database: Database): Promise<Summary> {
-  const counts: Record<string, number> = {};
-  for (const kind of MOVED_KINDS) counts[kind] = await count(database, kind);
-  counts['deliveries'] = (counts['deliveries'] ?? 0) + (await count(database, 'ended_deliveries'));
-  const [row = {}] = await database.query(LAST_PLACE);
-  return { rows: counts as Summary['rows'], lastPlace: integer(row, 'place') };
+/** Behind a pooler the role's own limit on statements would hold: no server's statement takes so long. */
+const PATIENCE = once('set local statement_timeout = 0');
+
+function summary(database: Database): Promise<Summary> {
+  return database.transaction(async (query) => {
+    await query(PATIENCE);
+    const rows: Record<string, number> = {};
+    for (const kind of MOVED_KINDS) rows[kind] = await count(query, kind);
+    rows['deliveries'] = (rows['deliveries'] ?? 0) + (await count(query, 'ended_deliveries'));
+    const [row = {}] = await query(LAST_PLACE);
+    return { rows: rows as Summary['rows'], lastPlace: integer(row, 'place') };
+  });
 }
 
 const LAST_PLACE: Statement = {
@@ -84,8 +90,8 @@ const LAST_PLACE: Statement = {
   text: 'select case when is_called then last_value else 0 end as place from order_places',
 };
 
-async function count(database: Database, table: string): Promise<number> {
-  const [row = {}] = await database.query(once(`select count(*) as count from ${table}`));
+async function count(query: Query, table: string): Promise<number> {
+  const [row = {}] = await query(once(`select count(*) as count from ${table}`));
   return integer(row, 'count');
 }
 
@@ -101,6 +107,7 @@ const PAGE = 200;
 function dump(database: Database, take: Parameters<Moving['dump']>[0]): Promise<void> {
   return database.transaction(async (query) => {
     await query(once('set transaction isolation level repeatable read, read only'));
+    await query(PATIENCE);
     for (const { kind, sql, read } of await dumpsOf(query)) {
       await query(once(`declare moved no scroll cursor for ${sql}`));
       for (let rows = await page(query); rows.length > 0; rows = await page(query))

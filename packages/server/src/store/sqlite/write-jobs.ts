@@ -103,12 +103,11 @@ function stepper(database: DatabaseSync, sequences: Sequences): (step: JobStep) 
     const { id, eventId, replayOf, picks, orderKeys } = delivery;
     const keys = orderKeys === null ? null : JSON.stringify(orderKeys);
     const picked = picks === null ? null : JSON.stringify(picks);
-    const seq = integer(lastPlace.get() ?? {}, 'seq');
-    const place = keys === null ? null : seq;
-    const what = [id, registrationId, now, picked, keys, place, step.id, replayOf];
+    const seq = keys === null ? null : integer(lastPlace.get() ?? {}, 'seq');
+    const what = [id, registrationId, now, picked, keys, seq, step.id, replayOf];
     if (insertDelivery.run(...what, tenant, eventId).changes === 0) return false;
     number.run(sequences.take(tenant, registrationId, id), tenant, id);
-    if (keys === null) return true;
+    if (keys === null || seq === null) return true;
     enrol({ tenant, registrationId, deliveryId: id, seq, keys });
     return true;
   }
