@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, existsSync, renameSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { ConfigError } from '../config/config.ts';
@@ -50,6 +50,7 @@ export type FileWriter = {
 /** Begins `<path>.part` anew. */
 export async function openFileWriter(path: string, fields: HeadFields): Promise<FileWriter> {
   const part = `${path}.part`;
+  rmSync(part, { force: true });
   const out = compressing(part);
   const hash = createHash('sha256');
   let rows = 0;
@@ -86,7 +87,10 @@ type Out = {
 
 function compressing(path: string): Out {
   const gzip = createGzip({ level: GZIP_LEVEL });
-  const written = pipeline(gzip, createWriteStream(path, { mode: 0o600, flush: true }));
+  const written = pipeline(
+    gzip,
+    createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }),
+  );
   let failure: { readonly cause: unknown } | undefined;
   let goOn: (() => void) | undefined;
   gzip.on('drain', () => goOn?.());
