@@ -35,6 +35,8 @@ const BASE = readConfig({}, {});
 let told: Record<string, unknown> = {};
 let encryptionKey = '';
 let databaseUrl = '';
+/** In the file. */
+let rows = 0;
 
 before(async () => {
   const at = await receiver.listen();
@@ -60,6 +62,7 @@ before(async () => {
   await server.stop();
   encryptionKey = readFileSync(join(server.folder, 'encryption.key'), 'utf8').trim();
   databaseUrl = (await testDatabase()).url;
+  ({ rows } = await exportFrom({ dataDir: server.folder }));
 });
 
 const REGISTRATIONS = {
@@ -113,7 +116,6 @@ const importInto = (config: Partial<Config>, from = file): Promise<Imported> =>
   importInstallation({ config: { ...BASE, ...config }, file: from, onProgress: () => undefined });
 
 test('what is moved to PostgreSQL and back answers every call as before, and repeated calls too', async () => {
-  const { rows } = await exportFrom({ dataDir: server.folder });
   assert.equal(statSync(file).mode & 0o777, 0o600);
   assert.equal(existsSync(`${file}.part`), false);
   const done = await importInto({ databaseUrl, encryptionKey });
