@@ -10,6 +10,7 @@ import { auditEntry, SERVICE } from '../core/audit.ts';
 import { idTime, newId } from '../core/id.ts';
 import type { Job } from '../core/job.ts';
 import type { Outcome } from '../core/outcome.ts';
+import { emptyCounts } from '../core/statistics.ts';
 import { ALL_SHARDS } from '../core/shard.ts';
 import {
   IMPORT_NOTE,
@@ -178,6 +179,8 @@ async function fill(store: Store): Promise<void> {
     { tenant: 'north', id: 'r1', streak },
     { tenant: 'south', id: 'r2', streak: { ...streak, wasOff: false } },
   ]);
+  const sum = { tenant: 'north', registrationId: 'r1', action: '', start: NOW, stepMs: 60_000 };
+  await store.addStatistics([{ ...sum, counts: { ...emptyCounts(), published: 3 } }]);
   await store.putSetting('encryption check', 'v1.x');
   for (let n = 0; n < 400; n += 1) {
     const event = made(n);
@@ -254,6 +257,15 @@ async function toldBy(store: Store): Promise<unknown> {
     told[tenant] = {
       events: await store.events({ tenant, action: 'b', limit: 1000 }),
       refused: await store.deliveries({ tenant, text: 'refused', limit: 1000 }),
+      feed: await store.feed({ tenant, registrationId: 'r1', after: 0, limit: 1000 }),
+      last: await store.lastSequence(tenant, 'r2'),
+      statistics: await store.statistics({
+        tenant,
+        registrationId: 'r1',
+        action: '',
+        from: 0,
+        to: LATER,
+      }),
       exhausted: await store.deliveries({ tenant, state: 'exhausted', limit: 1000 }),
       deliveries: await Promise.all(read),
     };

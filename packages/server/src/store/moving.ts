@@ -25,6 +25,8 @@ export const MOVED = {
     'reason',
     'ended_at',
   ],
+  sequences: ['tenant', 'registration_id', 'last'],
+  statistics: ['tenant', 'registration_id', 'action', 'start', 'step_ms', 'counts'],
   events: ['tenant', 'id', 'accepted_at', 'occurred_at', 'actions', 'payload'],
   deliveries: [
     'tenant',
@@ -42,6 +44,7 @@ export const MOVED = {
     'order_seq',
     'job_id',
     'replay_of',
+    'sequence',
     'class',
     'status',
     'sentence',

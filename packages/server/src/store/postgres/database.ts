@@ -45,8 +45,6 @@ export class Database {
     });
     // A resting connection that breaks is replaced by the next query; that one tells of trouble.
     this.#pool.on('error', () => undefined);
-    // So does one that breaks within a transaction; unheard, its event would end the process.
-    this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   /** One statement, which is a transaction of its own. */

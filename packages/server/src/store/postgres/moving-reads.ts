@@ -40,6 +40,20 @@ select tenant, id, registration_id, state, document, subject, cursor, done, reas
  order by tenant, id`,
   },
   {
+    kind: 'sequences',
+    sql: `
+select tenant, registration_id, last
+  from sequences
+ order by tenant, registration_id`,
+  },
+  {
+    kind: 'statistics',
+    sql: `
+select tenant, registration_id, action, start, step_ms, counts
+  from statistics
+ order by tenant, registration_id, action, start, step_ms`,
+  },
+  {
     kind: 'idempotency',
     sql: `
 select tenant, key, hash, answer, at
@@ -53,15 +67,15 @@ select tenant, key, hash, answer, at
 const DELIVERIES = `
 select d.tenant, d.id, d.event_id, d.registration_id, d.state, d.attempts, d.step, d.due_at,
        d.ended_at, d.reason, d.picks, d.order_keys, d.order_seq, d.job_id,
-       d.replay_of, d.class, d.status, o.sentence
+       d.replay_of, d.sequence, d.class, d.status, o.sentence
   from (
        select tenant, id, event_id, registration_id, state, attempts, step, due_at,
-              null::bigint as ended_at, reason, picks, order_keys, order_seq, job_id, replay_of, class, status,
+              null::bigint as ended_at, reason, picks, order_keys, order_seq, job_id, replay_of, sequence, class, status,
               outcome_id
          from deliveries
         union all
        select tenant, id, event_id, registration_id, state, attempts, 0, null::bigint,
-              ended_at, reason, picks, order_keys, order_seq, job_id, replay_of, class, status,
+              ended_at, reason, picks, order_keys, order_seq, job_id, replay_of, sequence, class, status,
               outcome_id
          from ended_deliveries) d
   left join outcomes o

@@ -72,6 +72,8 @@ const WRITES: Readonly<Record<MovedKind, Write>> = {
       rows.map((row) => ({ ...row, tenant: row['tenant'] ?? '' })),
     ),
   jobs: (query, rows) => insertJobs(query, rows.map(withShard)),
+  sequences: into('sequences', MOVED.sequences),
+  statistics: into('statistics', MOVED.statistics),
   idempotency: (query, rows) =>
     insertKeys(
       query,
@@ -100,7 +102,16 @@ function documentsInto(table: string, keys: readonly string[]): Write {
 }
 
 const OWN = ['tenant', 'id', 'event_id', 'registration_id', 'state', 'attempts', 'reason', 'picks'];
-const OUTCOME = ['class', 'status', 'outcome_id', 'order_keys', 'order_seq', 'job_id', 'replay_of'];
+const OUTCOME = [
+  'class',
+  'status',
+  'outcome_id',
+  'order_keys',
+  'order_seq',
+  'job_id',
+  'replay_of',
+  'sequence',
+];
 const insertWaiting = into('deliveries', [...OWN, ...OUTCOME, 'shard', 'step', 'due_at']);
 const insertEnded = into('ended_deliveries', [...OWN, ...OUTCOME, 'ended_at']);
 const insertOrderKeys = into('order_keys', [

@@ -12,12 +12,19 @@ values (coalesce((select max(seq) from events), ?) + 1, ?, ?, ?, ?, ?, ?)`;
 const INSERT_DELIVERY = `
 insert into deliveries (tenant, id, event_id, registration_id, state, attempts, step, due_at,
                         ended_at, reason, picks, order_keys, order_seq, job_id,
-                        replay_of, outcome)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+                        replay_of, sequence, outcome)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const INSERT_ORDER_KEY = `
 insert into order_keys (tenant, registration_id, key, seq, delivery_id)
 values (?, ?, ?, ?, ?)`;
+
+const INSERT_NUMBER = `
+insert into numbered_deliveries (sequence_id, sequence, delivery_id)
+select id, ?, unhex(?)
+  from sequences
+ where tenant = ?
+   and registration_id = ?`;
 
 const INSERT_ATTEMPT = `
 insert into attempts (delivery_id, number, started_at, duration_ms, record)
@@ -46,6 +53,8 @@ export function movingWrites(database: DatabaseSync): {
       settings: asTheyAre(database, 'settings'),
       audit: asTheyAre(database, 'audit'),
       jobs: asTheyAre(database, 'jobs'),
+      sequences: asTheyAre(database, 'sequences'),
+      statistics: asTheyAre(database, 'statistics'),
       idempotency: asTheyAre(database, 'idempotency'),
       events: (rows) => {
         for (const row of rows) insertEvent.run(place, ...row);
@@ -75,12 +84,16 @@ const OWN_COLUMNS = MOVED.deliveries.length - 3;
 function deliveries(database: DatabaseSync): Load {
   const insert = database.prepare(INSERT_DELIVERY);
   const insertKey = database.prepare(INSERT_ORDER_KEY);
+  const insertNumber = database.prepare(INSERT_NUMBER);
   const numbersOfOutcomes = outcomeNumbers(database);
   return (rows) => {
     const numberOf = numbersOfOutcomes();
     for (const row of rows) {
       const delivery = namedRow('deliveries', row);
       insert.run(...row.slice(0, OWN_COLUMNS), outcomeOf(delivery, numberOf));
+      const { tenant = null, id = null, registration_id: registrationId = null } = delivery;
+      const { sequence = null } = delivery;
+      if (sequence !== null) insertNumber.run(sequence, id, tenant, registrationId);
       for (const orderKey of orderKeysOf(delivery)) insertKey.run(...orderKey);
     }
   };

@@ -26,6 +26,8 @@ export const LEFT_BEHIND: Readonly<Record<string, string>> = {
   indexed_events: 'found again by the indexer',
   outcomes: 'deliveries carry theirs',
   order_keys: 'made from deliveries',
+  numbered_deliveries: 'made from deliveries',
+  'sequences.id': 'another one in each store',
   'tenants.id': 'in the document',
   'tenants.name': 'in the document',
   'tenants.created_at': 'in the document',
@@ -60,6 +62,15 @@ select tenant, registration_id, failures, since, told, was_off
 select tenant, id, registration_id, state, document, subject, cursor, done, reason, ended_at
   from jobs
  order by tenant, id`,
+  sequences: `
+select tenant, registration_id,
+       max(last, coalesce((select max(sequence) from numbered_deliveries where sequence_id = id), 0)) as last
+  from sequences
+ order by tenant, registration_id`,
+  statistics: `
+select tenant, registration_id, action, start, step_ms, counts
+  from statistics
+ order by tenant, registration_id, action, start, step_ms`,
   idempotency: 'select tenant, key, hash, answer, at from idempotency order by tenant, key',
   events: `
 select tenant, id, accepted_at, occurred_at, actions, payload
@@ -68,7 +79,7 @@ select tenant, id, accepted_at, occurred_at, actions, payload
   deliveries: `
 select d.tenant, d.id, d.event_id, d.registration_id, d.state, d.attempts,
        case when d.state in (0, 3) then d.step else 0 end as step,
-       d.due_at, d.ended_at, d.reason, d.picks, d.order_keys, d.order_seq, d.job_id, d.replay_of,
+       d.due_at, d.ended_at, d.reason, d.picks, d.order_keys, d.order_seq, d.job_id, d.replay_of, d.sequence,
        o.class, o.status, o.sentence
   from deliveries d
   left join outcomes o
