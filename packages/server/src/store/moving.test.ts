@@ -89,6 +89,7 @@ function made(n: number): NewEvent {
     occurredAt: n % 2 === 0 ? null : time - 1,
     payload: `{ "Action":"A", "n": 1.0e${n}, "s":"\\u0000\\ud800 ø 😀" }\u001e{"Action":"B"}`,
     actions: ['A', 'B'],
+    ...(n % 7 === 0 ? { trace: `00-${id}-00f067aa0ba902b7-01` } : {}),
     deliveries: [
       delivery('r1', { picks: [0] }),
       delivery('r2', { leased: false, state: ordered ? 'held' : 'pending' }),
@@ -361,7 +362,7 @@ test('days that are moved to PostgreSQL have their partitions', async () => {
 
 test('a page is written with its note or not at all, and by one import only', async () => {
   const page: MovedPage = { kind: 'settings', rows: [['one', '1']] };
-  const wrong: MovedPage = { kind: 'events', rows: [['t', 'e', null, null, '[]', '{}']] };
+  const wrong: MovedPage = { kind: 'events', rows: [['t', 'e', null, null, '[]', '{}', null]] };
   const both = [
     openSqliteMoving(join(folder, 'pages.db')),
     await openPostgresMoving(postgres(other.url)),

@@ -27,7 +27,7 @@ export const MOVED = {
   ],
   sequences: ['tenant', 'registration_id', 'last'],
   statistics: ['tenant', 'registration_id', 'action', 'start', 'step_ms', 'counts'],
-  events: ['tenant', 'id', 'accepted_at', 'occurred_at', 'actions', 'payload'],
+  events: ['tenant', 'id', 'accepted_at', 'occurred_at', 'actions', 'payload', 'trace'],
   deliveries: [
     'tenant',
     'id',

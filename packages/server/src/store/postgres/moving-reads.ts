@@ -103,7 +103,7 @@ export async function dumpsOf(query: Query): Promise<readonly Dump[]> {
   const events = partitions.map((row): Dump => ({
     kind: 'events',
     sql: `
-select tenant, id, accepted_at, occurred_at, actions, payload
+select tenant, id, accepted_at, occurred_at, actions, payload, trace
   from ${text(row, 'relname')}
  order by id, tenant`,
   }));

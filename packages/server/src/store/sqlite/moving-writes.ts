@@ -6,8 +6,8 @@ import { type OutcomeNumber, outcomeNumbers } from './outcomes.ts';
 
 /** Behind those that are there, and behind every place in an order. */
 const INSERT_EVENT = `
-insert into events (seq, tenant, id, accepted_at, occurred_at, actions, payload)
-values (coalesce((select max(seq) from events), ?) + 1, ?, ?, ?, ?, ?, ?)`;
+insert into events (seq, tenant, id, accepted_at, occurred_at, actions, payload, trace)
+values (coalesce((select max(seq) from events), ?) + 1, ?, ?, ?, ?, ?, ?, ?)`;
 
 const INSERT_DELIVERY = `
 insert into deliveries (tenant, id, event_id, registration_id, state, attempts, step, due_at,

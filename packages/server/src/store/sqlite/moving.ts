@@ -73,7 +73,7 @@ select tenant, registration_id, action, start, step_ms, counts
  order by tenant, registration_id, action, start, step_ms`,
   idempotency: 'select tenant, key, hash, answer, at from idempotency order by tenant, key',
   events: `
-select tenant, id, accepted_at, occurred_at, actions, payload
+select tenant, id, accepted_at, occurred_at, actions, payload, trace
   from events
  order by seq`,
   deliveries: `
