@@ -107,7 +107,7 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   };
   const tenants = await createTenants({ store, clock: systemClock, onRemove });
   const learn = learning({ registrations, filters, tenants, keys, engine });
-  const known = { ...common, engine, registrations, tenants };
+  const known = { ...common, configuration, engine, registrations, tenants };
   const { indexer, jobs, ...log } = openLog(ground, known);
   await engine.start(tenants.list().flatMap(({ id }) => registrations.list(id)));
   jobs.start();
@@ -132,16 +132,18 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
 }
 
 type LogParts = Pick<Parts, 'engine' | 'telemetry'> &
-  Pick<Library, 'filters' | 'registrations' | 'tenants'>;
+  Pick<Library, 'filters' | 'registrations' | 'tenants'> & {
+    readonly configuration: Configuration;
+  };
 
 /** What happened, where it went, who did what, and sending again. */
 function openLog(
   { store }: Ground,
-  { engine, filters, registrations, telemetry, tenants }: LogParts,
+  { configuration, engine, filters, registrations, telemetry, tenants }: LogParts,
 ) {
   const index = openIndexer({ store, filters, telemetry });
   const accept = (request: AcceptRequest): Promise<AcceptAnswer> => engine.accept(request);
-  const jobs = createJobRunner(store, { engine, filters, telemetry });
+  const jobs = createJobRunner(store, { configuration, engine, filters, telemetry });
   const look = (): void => jobs.look();
   return {
     indexer: index,
@@ -231,12 +233,18 @@ function switchOffRuleOf({ switchOffAfterMs, switchOffFailures }: Config): Switc
 
 function createJobRunner(
   store: Store,
-  { engine, filters, telemetry }: Pick<LogParts, 'engine' | 'filters' | 'telemetry'>,
+  {
+    configuration,
+    engine,
+    filters,
+    telemetry,
+  }: Pick<LogParts, 'configuration' | 'engine' | 'filters' | 'telemetry'>,
 ): JobRunner {
   const onError = (error: unknown): void => telemetry.failed(error, 'sending again');
   return new JobRunner({
     store,
     engine,
+    refresh: configuration.refresh,
     clock: dueClock,
     subjectsOf: subjectsBy(filters),
     onError,

@@ -22,6 +22,8 @@ const RETRY_AFTER_FAILURE_MS = 1000;
 export type JobRunnerOptions = {
   readonly store: Pick<Store, 'runningJobs' | 'candidates' | 'behind' | 'stepJob' | 'moveJob'>;
   readonly engine: Pick<Engine, 'shards' | 'registration' | 'room' | 'wake' | 'waiting'>;
+  /** Learns how registrations are now. */
+  readonly refresh: () => Promise<void>;
   readonly clock: Clock;
   readonly subjectsOf: SubjectsOf;
   readonly onError: (error: unknown) => void;
@@ -118,19 +120,32 @@ export class JobRunner {
 
   /** How many deliveries it may make now; undefined when it is not this node's to do. */
   async #room(job: Job): Promise<number | undefined> {
-    const { store, engine, clock } = this.#options;
+    const { store, engine } = this.#options;
     const { tenant, registrationId } = job;
-    const registration = engine.registration(ownerOf(job));
+    const registration = await this.#registration(job);
     const room = engine.room(ownerOf(job));
     if (room === undefined) return undefined;
     if (registration === undefined) {
-      const reason = 'registration deleted';
-      const from = ['running', 'paused'] as const;
-      await store.moveJob({ ...job, from, to: 'cancelled', reason, now: clock.now() });
+      await this.#cancel(job, 'registration deleted');
       return undefined;
     }
     if (room === 0 || registration.ordering === undefined) return room;
     return (await store.behind(tenant, registrationId, room)) < room ? room : 0;
+  }
+
+  /** One that was made on another node may not be known here yet. */
+  async #registration(job: Job): Promise<Registration | undefined> {
+    const { engine, refresh } = this.#options;
+    const known = engine.registration(ownerOf(job));
+    if (known !== undefined) return known;
+    await refresh();
+    return engine.registration(ownerOf(job));
+  }
+
+  async #cancel({ tenant, id }: Job, reason: string): Promise<void> {
+    const { store, clock } = this.#options;
+    const from = ['running', 'paused'] as const;
+    await store.moveJob({ tenant, id, from, to: 'cancelled', reason, now: clock.now() });
   }
 
   /** The job as it stands then; undefined when it has ended, or others changed it. */

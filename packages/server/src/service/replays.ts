@@ -9,13 +9,14 @@ import {
   type JobTotal,
   MAX_UNFINISHED_JOBS,
   picksFor,
+  type Selection,
 } from '../core/job.ts';
 import { MASKED } from '../core/mask.ts';
 import type { Registration } from '../core/registration.ts';
 import { COUNT_LIMIT, type Store } from '../store/port.ts';
 import { type Indexer, indexFor } from './indexer.ts';
 import type { Filters, Registrations, ReplayRequest, Replays } from './library.ts';
-import { readPage } from './page.ts';
+import { readLargePage } from './page.ts';
 
 export type ReplaysDeps = {
   readonly store: Pick<Store, 'insertJob' | 'job' | 'jobs' | 'moveJob' | 'candidates'>;
@@ -33,10 +34,15 @@ export function createReplays(deps: ReplaysDeps): Replays {
   return {
     create: (tenant, registrationId, request, by = SERVICE) =>
       create(deps, { tenant, registrationId, request }, by),
-    list: (query) => readPage(query, (asked) => store.jobs(asked)),
+    list: (query) => readLargePage(query, (asked) => store.jobs(asked), sizeOf),
     get: (tenant, id) => store.job(tenant, id),
     change: (tenant, id, change, by = SERVICE) => changeJob(deps, { tenant, id, change }, by),
   };
+}
+
+/** Characters of what was chosen. */
+function sizeOf({ selection: { deliveries, filters } }: Job): number {
+  return [deliveries, filters].flatMap((list) => list ?? []).join().length;
 }
 
 type Asked = {
@@ -63,7 +69,7 @@ async function create(
     kind,
     state: 'running',
     reason: null,
-    selection: { ...selection, filters: selection.filters?.map(lower) ?? null },
+    selection: withoutRepeats(selection),
     rate,
     createdAt: now,
     endedAt: null,
@@ -83,8 +89,18 @@ async function create(
   return counted;
 }
 
-function lower(name: string): string {
-  return name.toLowerCase();
+/** What is named twice is meant once. */
+function withoutRepeats(selection: Selection): Selection {
+  const { filters, deliveries } = selection;
+  return {
+    ...selection,
+    filters: filters === null ? null : unique(filters.map((name) => name.toLowerCase())),
+    deliveries: deliveries === null ? null : unique(deliveries),
+  };
+}
+
+function unique<T>(list: readonly T[]): readonly T[] {
+  return [...new Set(list)];
 }
 
 function refuseUnknownFilters({ filters }: ReplaysDeps, names: readonly string[]): void {
@@ -97,7 +113,7 @@ function refuseUnknownFilters({ filters }: ReplaysDeps, names: readonly string[]
 }
 
 /** Looks at the store that counting takes at most: whoever asks waits for them. */
-const MAX_COUNT_LOOKS = 100;
+const MAX_COUNT_LOOKS = 50;
 const COUNTED_AT_ONCE = 2000;
 
 /** How many deliveries it will make; null where looking all over would take long. */
@@ -170,7 +186,7 @@ function jobNote({ registrationId, kind, selection, rate, state }: Job): object 
     States: states,
     Filters: filters,
     Subject: subject === null ? null : MASKED,
-    Deliveries: deliveries,
+    Deliveries: deliveries === null ? null : deliveries.length,
     Rate: rate,
   };
 }
