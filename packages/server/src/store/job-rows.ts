@@ -13,8 +13,15 @@ import {
   textOrNull,
 } from './rows.ts';
 
-/** Rows that one look goes through at most. */
-export const LOOKED_AT = 2000;
+const LOOKED_AT = 2000;
+
+/** Rows that one look goes through at most: no more than are wanted, where each will do. */
+export function rowsToLookAt({ kind, selection }: Job, wanted: number): number {
+  const { states, filters, subject, deliveries } = selection;
+  const isAny = [states, filters, subject, deliveries].every((value) => value === null);
+  return isAny && kind === 'replay' ? Math.min(LOOKED_AT, wanted) : LOOKED_AT;
+}
+
 /** Characters of payload after which a look ends. */
 export const MAX_TEXT = 1024 * 1024;
 

@@ -2,7 +2,7 @@ import type { Id } from '../../core/id.ts';
 import { ENDED_STATES, type Job } from '../../core/job.ts';
 import type { RegistrationRef } from '../../core/registration.ts';
 import { shardOf } from '../../core/shard.ts';
-import { afterOf, candidatesOf, endOf, type Look, LOOKED_AT, MAX_TEXT } from '../job-rows.ts';
+import { afterOf, candidatesOf, endOf, type Look, MAX_TEXT, rowsToLookAt } from '../job-rows.ts';
 import type { Candidates, JobQuery } from '../jobs.ts';
 import { integer, type Row, stateCode, text, textOrNull, toJob } from '../rows.ts';
 import { Conditions } from './conditions.ts';
@@ -171,13 +171,14 @@ export async function candidates(
   asked: Asked,
 ): Promise<Candidates> {
   const { tenant, registrationId } = asking;
-  const place = [tenant, registrationId, afterOf(asking), endOf(asking), LOOKED_AT];
+  const looked = rowsToLookAt(asking, asked.limit);
+  const place = [tenant, registrationId, afterOf(asking), endOf(asking), looked];
   const bounded = [...place, asked.limit, MAX_TEXT];
   const rows =
     asking.kind === 'backfill'
       ? await database.query(BACKFILL, bounded)
       : await replayable(database, asking, { bounded, texts: asked.texts });
-  return candidatesOf(asking, toLook(rows, asked.limit));
+  return candidatesOf(asking, toLook(rows, { limit: asked.limit, looked }));
 }
 
 async function replayable(
@@ -194,11 +195,14 @@ async function replayable(
   return database.query(statement, [...bounded, deliveries, texts, codes, keys]);
 }
 
-function toLook(rows: readonly Row[], limit: number): Look {
+function toLook(
+  rows: readonly Row[],
+  { limit, looked }: { readonly limit: number; readonly looked: number },
+): Look {
   const found = rows.slice(0, -1);
   const last = rows.at(-1) ?? {};
   if (found.length === limit || found.length < integer(last, 'found'))
     return { rows: found, reached: text(found.at(-1) ?? {}, 'id'), isWhole: false };
   const reached = textOrNull(last, 'reached');
-  return { rows: found, reached, isWhole: integer(last, 'looked') < LOOKED_AT };
+  return { rows: found, reached, isWhole: integer(last, 'looked') < looked };
 }

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { ENDED_STATES, type Job } from '../../core/job.ts';
-import { afterOf, candidatesOf, endOf, type Look, LOOKED_AT, MAX_TEXT } from '../job-rows.ts';
+import { afterOf, candidatesOf, endOf, type Look, MAX_TEXT, rowsToLookAt } from '../job-rows.ts';
 import type { Candidates, JobQuery } from '../jobs.ts';
 import { integer, type Row, stateCode, text, textOrNull, toJob } from '../rows.ts';
 import { type Condition, values, where } from './conditions.ts';
@@ -124,7 +124,8 @@ function replayable(database: DatabaseSync, job: Job, { limit, texts }: Asked): 
   const { deliveries, states, subject } = selection;
   const terms = subject === null ? {} : termsOf(database, { tenant, subject });
   if (terms === undefined) return { items: [], next: null };
-  const place = [tenant, registrationId, afterOf(job), endOf(job), LOOKED_AT];
+  const rows = rowsToLookAt(job, limit);
+  const place = [tenant, registrationId, afterOf(job), endOf(job), rows];
   const ids =
     deliveries === null
       ? database.prepare(DELIVERIES).all(...place)
@@ -134,21 +135,24 @@ function replayable(database: DatabaseSync, job: Job, { limit, texts }: Asked): 
   const codes = JSON.stringify((states ?? ENDED_STATES).map(stateCode));
   const isChosen = Number(deliveries !== null);
   const find = (id: string) => one.get(Number(texts), tenant, id, codes, isChosen, ...carries);
-  return candidatesOf(job, look(ids, find, limit));
+  return candidatesOf(job, look(ids, find, { limit, isWhole: ids.length < rows }));
 }
 
 function missed(database: DatabaseSync, job: Job, { limit }: Asked): Candidates {
   const { tenant, registrationId } = job;
-  const ids = database.prepare(EVENTS).all(tenant, afterOf(job), endOf(job), LOOKED_AT);
+  const rows = rowsToLookAt(job, limit);
+  const ids = database.prepare(EVENTS).all(tenant, afterOf(job), endOf(job), rows);
   const one = database.prepare(MISSED);
-  return candidatesOf(
-    job,
-    look(ids, (id) => one.get(tenant, id, registrationId), limit),
-  );
+  const find = (id: string) => one.get(tenant, id, registrationId);
+  return candidatesOf(job, look(ids, find, { limit, isWhole: ids.length < rows }));
 }
 
 /** Ends when enough was found, or what was found is large. */
-function look(ids: readonly Row[], find: (id: string) => Row | undefined, limit: number): Look {
+function look(
+  ids: readonly Row[],
+  find: (id: string) => Row | undefined,
+  { limit, isWhole }: { readonly limit: number; readonly isWhole: boolean },
+): Look {
   const rows: Row[] = [];
   let reached: string | null = null;
   let size = 0;
@@ -160,5 +164,5 @@ function look(ids: readonly Row[], find: (id: string) => Row | undefined, limit:
     rows.push(found);
     size += textOrNull(found, 'payload')?.length ?? 0;
   }
-  return { rows, reached, isWhole: ids.length < LOOKED_AT };
+  return { rows, reached, isWhole };
 }
