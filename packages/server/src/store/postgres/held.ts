@@ -25,9 +25,12 @@ sized as (
   select l.id, l.picks, e.actions, e.payload, (select count(*) from looked) as looked,
          sum(octet_length(e.payload)) over (order by l.id desc rows between unbounded preceding and 1 preceding) as size
     from looked l
-    join events e
-      on e.tenant = $2
-     and e.id = l.event_id)
+   cross join lateral (
+         select actions, payload
+           from events
+          where tenant = $2
+            and id = l.event_id
+          limit 1) e)
 select id, picks, actions, payload, looked
   from sized
  where coalesce(size, 0) <= $6

@@ -50,26 +50,38 @@ select id
 const CHOSEN = `
 select d.id
   from unnest($8::text[]) as c (id)
-  join ended_deliveries d
-    on d.tenant = $1
-   and d.id = c.id
+ cross join lateral (
+       select id, registration_id
+         from ended_deliveries
+        where tenant = $1
+          and id = c.id
+        limit 1) d
  where d.registration_id = $2
    and c.id > $3
    and c.id < $4
  order by d.id
  limit $5`;
 
-/** What a replay repeats of those, in order; replays themselves only where they are chosen. */
+/**
+ * What a replay repeats of those, in order; replays themselves only where they are chosen. Limits
+ * keep PostgreSQL from beginning anywhere else than with the rows that are looked at.
+ */
 const REPLAYABLE = `
 select d.id, d.event_id, d.picks, coalesce(d.replay_of, d.id) as replay_of, e.actions,
        case when $9 then e.payload end as payload
   from looked l
-  join ended_deliveries d
-    on d.tenant = $1
-   and d.id = l.id
-  join events e
-    on e.tenant = d.tenant
-   and e.id = d.event_id
+ cross join lateral (
+       select *
+         from ended_deliveries
+        where tenant = $1
+          and id = l.id
+        limit 1) d
+ cross join lateral (
+       select actions, payload
+         from events
+        where tenant = $1
+          and id = d.event_id
+        limit 1) e
  where d.state = any($10::smallint[])
    and (d.replay_of is null or $8::text[] is not null)
    and ($11::text[] is null or ${CARRIES_KEY.replace('?', '$11')})
@@ -107,21 +119,26 @@ select id
 const MISSED = `
 select e.id, e.id as event_id, null::text as picks, null::text as replay_of, e.actions, e.payload
   from looked l
-  join events e
-    on e.tenant = $1
-   and e.id = l.id
- where not exists (
-       select
-         from deliveries d
-        where d.tenant = $1
-          and d.event_id = e.id
-          and d.registration_id = $2)
-   and not exists (
-       select
-         from ended_deliveries d
-        where d.tenant = $1
-          and d.event_id = e.id
-          and d.registration_id = $2)
+ cross join lateral (
+       select id, actions, payload
+         from events
+        where tenant = $1
+          and id = l.id
+        limit 1) e
+ where (select count(*)
+          from (select
+                  from deliveries
+                 where tenant = $1
+                   and event_id = e.id
+                   and registration_id = $2
+                 limit 1) d) = 0
+   and (select count(*)
+          from (select
+                  from ended_deliveries
+                 where tenant = $1
+                   and event_id = e.id
+                   and registration_id = $2
+                 limit 1) d) = 0
  order by e.id
  limit $6`;
 
