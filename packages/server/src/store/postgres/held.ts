@@ -5,6 +5,7 @@ import type { HeldCancellation, HeldPage } from '../held.ts';
 import { HELD_AT_ONCE, MAX_TEXT, toHeldPage } from '../job-rows.ts';
 import { integer, text } from '../rows.ts';
 import type { Database, Statement } from './database.ts';
+import { cancelled } from './write-deliveries.ts';
 import { follow, lockOrder } from './write-order.ts';
 
 /** The newest until they are large together. */
@@ -47,13 +48,7 @@ with gone as (
      and registration_id = $3
      and state = 3
   returning *)
-insert into ended_deliveries
-       (tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, state,
-        ended_at, reason, order_keys, order_seq, job_id, replay_of)
-select tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, 4, $4, $5,
-       order_keys, order_seq, job_id, replay_of
-  from gone
-returning id, order_keys`,
+${cancelled({ at: '$4', reason: '$5' })}`,
 };
 
 export async function held(

@@ -115,7 +115,17 @@ select id
  order by id
  limit $5`;
 
-/** Those of which nothing was ever on its way to the registration. */
+/** Nothing of the event e is on its way to the registration, or was. */
+function noneIn(table: 'deliveries' | 'ended_deliveries'): string {
+  return `(select count(*)
+          from (select
+                  from ${table}
+                 where tenant = $1
+                   and event_id = e.id
+                   and registration_id = $2
+                 limit 1) d) = 0`;
+}
+
 const MISSED = `
 select e.id, e.id as event_id, null::text as picks, null::text as replay_of, e.actions, e.payload
   from looked l
@@ -125,20 +135,8 @@ select e.id, e.id as event_id, null::text as picks, null::text as replay_of, e.a
         where tenant = $1
           and id = l.id
         limit 1) e
- where (select count(*)
-          from (select
-                  from deliveries
-                 where tenant = $1
-                   and event_id = e.id
-                   and registration_id = $2
-                 limit 1) d) = 0
-   and (select count(*)
-          from (select
-                  from ended_deliveries
-                 where tenant = $1
-                   and event_id = e.id
-                   and registration_id = $2
-                 limit 1) d) = 0
+ where ${noneIn('deliveries')}
+   and ${noneIn('ended_deliveries')}
  order by e.id
  limit $6`;
 

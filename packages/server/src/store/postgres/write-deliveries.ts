@@ -33,6 +33,24 @@ update deliveries d
 returning d.id, d.order_keys`,
 };
 
+/** Puts what is `gone` from the waiting where the ended are. */
+export function cancelled({
+  at,
+  reason,
+}: {
+  readonly at: string;
+  readonly reason: string;
+}): string {
+  return `
+insert into ended_deliveries
+       (tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, state,
+        ended_at, reason, order_keys, order_seq, sequence, job_id, replay_of)
+select tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, 4,
+       ${at}::bigint, ${reason}, order_keys, order_seq, sequence, job_id, replay_of
+  from gone
+returning id, order_keys`;
+}
+
 const CANCEL_SOME: Statement = {
   name: 'cancel some',
   text: `
@@ -45,13 +63,7 @@ gone as (
      and d.id = s.id
      and d.state = $2
   returning d.*)
-insert into ended_deliveries
-       (tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, state,
-        ended_at, reason, order_keys, order_seq, sequence, job_id, replay_of)
-select tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, 4, $7::bigint, $8::text,
-       order_keys, order_seq, sequence, job_id, replay_of
-  from gone
-returning id, order_keys`,
+${cancelled({ at: '$7', reason: '$8::text' })}`,
 };
 
 const RETRY_WAITING: Statement = {
@@ -104,13 +116,7 @@ with gone as (
    where tenant = $1
      and id = $2
   returning *)
-insert into ended_deliveries
-       (tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, state,
-        ended_at, reason, order_keys, order_seq, sequence, job_id, replay_of)
-select tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, 4, $3, 'cancelled by hand',
-       order_keys, order_seq, sequence, job_id, replay_of
-  from gone
-returning id`,
+${cancelled({ at: '$3', reason: "'cancelled by hand'" })}`,
 };
 
 /** Moves waiting deliveries of one registration; how many. */
