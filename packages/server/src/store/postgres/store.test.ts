@@ -5,6 +5,7 @@ import { type TestDatabase, testDatabase } from '../../../../../tools/postgres/t
 import type { AppError } from '../../core/errors.ts';
 import { idAt, newId } from '../../core/id.ts';
 import { emptyCounts } from '../../core/statistics.ts';
+import type { Job } from '../../core/job.ts';
 import { storeContract } from '../contract.ts';
 import type { NewEvent, NodeEvents, Settlement, Store } from '../port.ts';
 import { Database } from './database.ts';
@@ -112,6 +113,25 @@ function idOf(time: number): string {
   return idAt(time) + newId(0).slice(12);
 }
 
+function jobOf(now: number): Job {
+  const nothing = { from: null, to: null, states: null, filters: null };
+  return {
+    id: idOf(now),
+    tenant: 't',
+    registrationId: 'r',
+    kind: 'replay',
+    state: 'running',
+    reason: null,
+    selection: { ...nothing, subject: null, deliveries: null },
+    rate: 1,
+    createdAt: now,
+    endedAt: null,
+    total: null,
+    done: 0,
+    cursor: null,
+  };
+}
+
 function endedAt(event: NewEvent, at: number): Settlement {
   const deliveryId = event.deliveries[0]?.id ?? '';
   const outcome = { kind: 'connect_error', code: 'X' } as const;
@@ -190,6 +210,35 @@ test('a day that is over goes whole, but for what still waits and what ended aft
   while ((await store.prune(now + DAY_MS, 100)) === 100);
   assert.equal(await store.delivery('t', later.deliveries[0]?.id ?? ''), undefined);
   assert.notEqual(await store.event('t', waiting.id), undefined);
+  await database.close();
+  await store.close();
+});
+
+test('the event of a day that is over stays as long as a delivery that repeated it', async () => {
+  const url = await fresh();
+  const store = await joined(url);
+  const now = Date.now();
+  const database = new Database({ ...LOG, url });
+  await createPartitions(database, now - 10 * DAY_MS);
+  const old = madeAt(now - 10 * DAY_MS);
+  await store.accept([{ events: [old], idempotency: null }]);
+  await store.settle([endedAt(old, now - 9 * DAY_MS)]);
+  const job = jobOf(now);
+  assert.equal(await store.insertJob(job, 1), true);
+  const repeat = { id: idOf(now), eventId: old.id, replayOf: old.deliveries[0]?.id ?? '' };
+  const deliveries = [{ ...repeat, picks: null, orderKeys: null }];
+  const step = { tenant: 't', id: job.id, registrationId: 'r', cursor: null, next: null };
+  assert.equal(await store.stepJob({ ...step, deliveries, now }), true);
+  const {
+    deliveries: [like],
+  } = madeAt(now);
+  assert.ok(like);
+  await store.settle([endedAt({ ...old, deliveries: [{ ...like, id: repeat.id }] }, now)]);
+  while ((await store.prune(now - 5 * DAY_MS, 100)) === 100);
+  assert.equal(await store.delivery('t', repeat.replayOf), undefined);
+  const kept = await store.delivery('t', repeat.id);
+  assert.deepEqual([kept?.row.state, kept?.row.actions], ['delivered', ['A']]);
+  assert.notEqual(await store.event('t', old.id), undefined);
   await database.close();
   await store.close();
 });
