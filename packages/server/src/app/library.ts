@@ -113,18 +113,10 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   jobs.start();
   const ready = (): Promise<void> => store.check();
   const trials = createTrials({ filters, events: log.events });
-  const resuming = createResuming({
-    store,
-    registrations,
-    filters,
-    clock: dueClock,
-    waiting: engine.waiting,
-    laneConcurrency: ground.config.concurrency,
-  });
   const statistics = openStatistics({ store, filters, registrations, tally });
   const feed = createFeed({ store, registrations });
   const read = { ...log, statistics, feed };
-  const parts = { ...read, resuming, registrations, filters, tenants, keys, trials };
+  const parts = { ...read, registrations, filters, tenants, keys, trials };
   const nodes = { list: () => store.nodes() };
   const library = { ...parts, nodes, refresh: configuration.refresh, ready };
   const { forgetOldSecrets } = registrations;
@@ -132,13 +124,14 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
 }
 
 type LogParts = Pick<Parts, 'engine' | 'telemetry'> &
-  Pick<Library, 'filters' | 'registrations' | 'tenants'> & {
+  Pick<Library, 'filters' | 'tenants'> & {
     readonly configuration: Configuration;
+    readonly registrations: RegistrationsService;
   };
 
 /** What happened, where it went, who did what, and sending again. */
 function openLog(
-  { store }: Ground,
+  { store, config }: Ground,
   { configuration, engine, filters, registrations, telemetry, tenants }: LogParts,
 ) {
   const index = openIndexer({ store, filters, telemetry });
@@ -152,6 +145,14 @@ function openLog(
     deliveries: createDeliveries({ store, index, clock: dueClock, engine, registrations }),
     replays: createReplays({ store, index, clock: dueClock, filters, registrations, look }),
     audit: createAudit({ store, tenants }),
+    resuming: createResuming({
+      store,
+      registrations,
+      filters,
+      clock: dueClock,
+      waiting: engine.waiting,
+      laneConcurrency: config.concurrency,
+    }),
   };
 }
 

@@ -413,6 +413,7 @@ export function jobContract(
     assert.deepEqual([rest.items.map(({ id }) => id), rest.next], [newest.slice(500), null]);
     assert.deepEqual((await store.held({ tenant: 'foreign', id: 'r' }, null)).items, []);
 
+    const numbered = await store.delivery(tenant, newest[0] ?? '');
     const ids = [...newest, waiting?.delivery ?? ''];
     const cancellation = { ids, reason: 'so', now: NOW };
     assert.equal(await store.cancelHeld({ tenant, id: 'other' }, cancellation), 0);
@@ -420,6 +421,7 @@ export function jobContract(
     assert.equal(await store.cancelHeld(ref, cancellation), 0);
     const row = (await store.delivery(tenant, newest[0] ?? ''))?.row;
     assert.deepEqual([row?.state, row?.reason, row?.endedAt], ['cancelled', 'so', NOW]);
+    assert.deepEqual(row?.sequence, numbered?.row.sequence);
     assert.deepEqual(
       (await claim()).map(({ id }) => id),
       [waiting?.delivery],
