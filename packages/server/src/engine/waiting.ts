@@ -57,11 +57,8 @@ export class Waiting {
 
   /** Learns that so many deliveries went from one state to another; from null they are new. */
   moved(tenant: string, from: DeliveryState | null, to: DeliveryState | null, by = 1): void {
-    for (const counts of [this.#counts, this.#since]) {
-      if (counts === undefined) continue;
-      add(counts, tenant, from, -by);
-      add(counts, tenant, to, by);
-    }
+    shift(this.#counts, tenant, { from, to, by });
+    if (this.#since !== undefined) shift(this.#since, tenant, { from, to, by });
   }
 
   /** Undefined while the tenant may have more. */
@@ -107,8 +104,9 @@ export class Waiting {
     for (const { tenant, pending, held } of await store.unfinished())
       counts.set(tenant, { pending, held });
     for (const [tenant, { pending, held }] of since) {
-      add(counts, tenant, 'pending', pending);
-      add(counts, tenant, 'held', held);
+      const count = countOf(counts, tenant);
+      count.pending += pending;
+      count.held += held;
     }
     this.#counts = counts;
     this.#notBefore = Math.max(this.#notBefore, now() + COUNTING_SHARE * (now() - began));
@@ -117,17 +115,23 @@ export class Waiting {
 
 const NOTHING: Readonly<Count> = { pending: 0, held: 0 };
 
-function add(
-  counts: Map<string, Count>,
-  tenant: string,
-  state: DeliveryState | null,
-  by: number,
-): void {
-  if (state !== 'pending' && state !== 'held') return;
+type Move = {
+  readonly from: DeliveryState | null;
+  readonly to: DeliveryState | null;
+  readonly by: number;
+};
+
+function shift(counts: Map<string, Count>, tenant: string, { from, to, by }: Move): void {
+  const count = countOf(counts, tenant);
+  if (from === 'pending' || from === 'held') count[from] -= by;
+  if (to === 'pending' || to === 'held') count[to] += by;
+}
+
+function countOf(counts: Map<string, Count>, tenant: string): Count {
   let count = counts.get(tenant);
   if (count === undefined) {
     count = { ...NOTHING };
     counts.set(tenant, count);
   }
-  count[state] += by;
+  return count;
 }
