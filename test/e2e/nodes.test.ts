@@ -73,6 +73,42 @@ test('what is registered on one node is matched for the next event on another, a
   assert.equal(json.Items.length, 20);
 });
 
+test('a quota is of all nodes together, and what any of them has sent makes room', async () => {
+  const [MaxPending, events, registrations] = [6, 8, 3];
+  const nodes = await freshTenant('quota');
+  await nodes[0]('PUT', '/admin/tenants/quota', { MaxPending });
+  const paths = Array.from({ length: registrations }, (_, n) => `/quota/${n}`);
+  const made: { Id: string; WebHookUri: string }[] = [];
+  for (const path of paths) {
+    const body = { WebHookUri: at + path };
+    made.push({ ...body, Id: (await nodes[0]('POST', '/webhooks/registrations', body)).json.Id });
+  }
+  const from = performance.now();
+  const publish = (node: number) => nodes[node]!('POST', '/webhooks/events', { Action: 'A' });
+  for (let n = 0; n < events; n += 1) {
+    await until(
+      () => publish(0),
+      ({ status }) => status === 202,
+    );
+  }
+  for (const path of paths) await receiver.expect(path, events);
+  assert.ok(performance.now() - from < 50_000, 'without the count of each minute');
+
+  for (const { Id, WebHookUri } of made) {
+    const paused = { Id, WebHookUri, IsPaused: true };
+    assert.equal((await nodes[0]('PUT', `/webhooks/registrations/${Id}`, paused)).status, 200);
+  }
+  for (const node of nodes.keys()) {
+    await until(
+      () => publish(node),
+      ({ status }) => status === 429,
+    );
+  }
+  const { json } = await nodes[1]('GET', '/webhooks/deliveries?state=held&count=true');
+  // Each node knows at least what it accepted itself, and the last call may go over.
+  assert.ok(json.Count <= nodes.length * (MaxPending + registrations), `${json.Count} are held`);
+});
+
 test('a key works on every node at once, and is refused on every node once revoked', async () => {
   await freshTenant('keyed');
   const { json } = await admins()[0]('POST', '/admin/tenants/keyed/keys', {
