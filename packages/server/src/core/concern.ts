@@ -3,6 +3,7 @@ import type { ToldAt } from './streak.ts';
 
 /** Something about an endpoint that whoever holds its registration wants to know. Told again after a crash at most. */
 export type Concern = {
+  /** As it was when its endpoint answered. */
   readonly registration: Registration;
   readonly at: number;
 } & (

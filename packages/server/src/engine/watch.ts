@@ -31,7 +31,9 @@ export class Watch {
     return DONE;
   }
 
+  /** What was in flight when it was switched off does not switch it on. */
   #delivered(registration: Registration, key: string): void {
+    if (registration.switchedOff !== null) return;
     const ended = this.#options.streaks.delivered(key);
     if (ended === undefined || (ended.told === 0 && !ended.wasOff)) return;
     this.#tell(registration, { kind: 'recovered', wasOff: ended.wasOff });
