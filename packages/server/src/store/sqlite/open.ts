@@ -14,11 +14,13 @@ export function openForWriting(path: string): DatabaseSync {
   return database;
 }
 
-/** Opens the database for reading beside the writer. */
-export function openForReading(path: string): DatabaseSync {
+const READER_CACHE_KIB = 32_768;
+
+/** Opens the database for reading beside the writer, with so much of it kept in memory. */
+export function openForReading(path: string, cacheKib: number = READER_CACHE_KIB): DatabaseSync {
   const database = new DatabaseSync(path, { readOnly: true });
   database.exec('pragma busy_timeout = 5000');
-  database.exec('pragma cache_size = -32768');
+  database.exec(`pragma cache_size = -${cacheKib}`);
   return database;
 }
 

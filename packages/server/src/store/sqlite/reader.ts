@@ -14,10 +14,12 @@ import { serveReads } from './worker.ts';
 /** The thread that reads the log, so that a long look-up holds up no commit. */
 const { path } = workerData as { path: string };
 const database = openForReading(path);
+/** Counting reads everything that waits once: it must not take the place of what people look up. */
+const counting = openForReading(path, 1024);
 
-serveReads(database, {
+serveReads([database, counting], {
   ...logReads(database),
-  ...unfinishedReads(database),
+  ...unfinishedReads(counting),
   ...keyReads(database),
   ...auditReads(database),
   ...jobReads(database),

@@ -6,8 +6,8 @@ import type { Answer, Methods, Request, WorkerError } from './protocol.ts';
 const MAX_GROUP = 64;
 
 /** Answers requests one by one: for reads, which need no transaction of their own. */
-export function serveReads(database: DatabaseSync, methods: Methods): void {
-  serve(database, (group) => group.map((request) => answer(methods, request)));
+export function serveReads(databases: readonly DatabaseSync[], methods: Methods): void {
+  serve(databases, (group) => group.map((request) => answer(methods, request)));
 }
 
 /**
@@ -16,7 +16,7 @@ export function serveReads(database: DatabaseSync, methods: Methods): void {
  * one at fault is refused. `onFailure` is called whenever a transaction left no trace.
  */
 export function serveWrites(database: DatabaseSync, methods: Methods, onFailure: () => void): void {
-  serve(database, (group) => {
+  serve([database], (group) => {
     const together = transaction(database, () => answerUntilFailure(methods, group));
     const allFine = together.ok && together.value.every((each) => each.ok);
     if (!allFine) onFailure();
@@ -65,7 +65,7 @@ function transaction(database: DatabaseSync, work: () => Answer[]): Result {
   }
 }
 
-function serve(database: DatabaseSync, work: (group: Request[]) => Answer[]): void {
+function serve(databases: readonly DatabaseSync[], work: (group: Request[]) => Answer[]): void {
   const port = parentPort;
   if (port === null) throw new Error('this module runs in a worker thread');
   port.on('message', (first: readonly Request[]) => {
@@ -74,7 +74,7 @@ function serve(database: DatabaseSync, work: (group: Request[]) => Answer[]): vo
       const rest = group.filter((request) => request !== closing);
       if (rest.length > 0) port.postMessage(work(rest));
       if (closing === undefined) continue;
-      database.close();
+      for (const database of databases) database.close();
       port.postMessage([{ id: closing.id, ok: true, value: null } satisfies Answer]);
       port.close();
       return;
