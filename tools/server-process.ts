@@ -9,7 +9,11 @@ export type ServerProcess = {
   readonly url: string;
   readonly adminKey: string;
   readonly process: ChildProcess;
+  /** The end of what it wrote. */
+  readonly output: () => string;
 };
+
+const KEPT_OUTPUT = 10_000;
 
 export type ServerSettings = {
   readonly dataDir: string;
@@ -21,6 +25,8 @@ export type ServerSettings = {
   readonly nodeFlags?: readonly string[];
   /** Variables besides this process's own. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Given to it by its environment; read from its data folder where absent. */
+  readonly adminKey?: string;
   /** The command's file; that of this checkout where absent. */
   readonly entry?: string;
 };
@@ -31,6 +37,7 @@ export type ServerSettings = {
  */
 export async function startServerProcess(settings: ServerSettings): Promise<ServerProcess> {
   const { dataDir, port, flags = [], nodeFlags = [], entry = MAIN } = settings;
+  const given = settings.adminKey === undefined ? {} : { SCHOOLBELL_ADMIN_KEY: settings.adminKey };
   const own = [
     'serve',
     '--data',
@@ -42,23 +49,21 @@ export async function startServerProcess(settings: ServerSettings): Promise<Serv
   ];
   const child = spawn(process.execPath, [...nodeFlags, entry, ...own, ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...settings.env },
+    env: { ...process.env, ...given, ...settings.env },
   });
+  let output = '';
   const url = await new Promise<string>((resolve, reject) => {
-    let output = '';
     const read = (chunk: Buffer): void => {
-      output += chunk.toString('utf8');
+      output = (output + chunk.toString('utf8')).slice(-KEPT_OUTPUT);
       const ready = /"url":"([^"]+)"/.exec(output)?.[1];
-      if (ready === undefined) return;
-      child.stdout.off('data', read).resume();
-      child.stderr.off('data', read).resume();
-      resolve(ready);
+      if (ready !== undefined) resolve(ready);
     };
     child.stdout.on('data', read);
     child.stderr.on('data', read);
     child.once('exit', () => reject(new Error(`the server ended before it was ready:\n${output}`)));
   });
-  return { url, adminKey: readFileSync(join(dataDir, 'admin.key'), 'utf8').trim(), process: child };
+  const adminKey = settings.adminKey ?? readFileSync(join(dataDir, 'admin.key'), 'utf8').trim();
+  return { url, adminKey, process: child, output: () => output };
 }
 
 /** Ends a process and waits until it has. */

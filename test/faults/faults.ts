@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultNode } from './nodes.ts';
 
 /** What a fault works with. */
@@ -122,8 +123,4 @@ export function clockSteps(pauseMs: number): Fault {
       }
     },
   };
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -7,6 +7,8 @@ export type NodeSettings = {
   readonly cacheDir: string;
   /** Further flags of `schoolbell serve`. */
   readonly flags: readonly string[];
+  /** Given to it; one that it makes where absent. */
+  readonly adminKey?: string;
 };
 
 export type Start = {
@@ -46,16 +48,22 @@ export class FaultNode {
       preload === undefined
         ? []
         : ['--import', fileURLToPath(new URL(`./preloads/${preload}.ts`, import.meta.url))];
+    const { cacheDir, ...settings } = this.#settings;
     this.#server = await startServerProcess({
-      dataDir: this.#settings.dataDir,
-      flags: this.#settings.flags,
+      ...settings,
       port: this.#port,
       nodeFlags,
-      env: { NODE_COMPILE_CACHE: this.#settings.cacheDir, ...env },
+      env: { NODE_COMPILE_CACHE: cacheDir, ...env },
     });
     this.startsMs.push(performance.now() - from);
     this.#port = Number(new URL(this.#server.url).port);
     this.#adminKey = this.#server.adminKey;
+  }
+
+  /** What it wrote before it ended of itself; undefined while it runs. */
+  get diedWith(): string | undefined {
+    const { process: child, output } = this.#server ?? {};
+    return child?.exitCode === null && child.signalCode === null ? undefined : output?.();
   }
 
   /** Ends the process; its exit code, null where a signal ended it, and how long it took. */

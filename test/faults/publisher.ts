@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export type PublisherSettings = {
   /** Where to publish now: another server each time, where there are several. */
@@ -16,6 +17,8 @@ export type PublisherSettings = {
 };
 
 const PAUSE_MS = 20;
+/** A server that stands still is given up, and another one asked. */
+const ANSWERED_WITHIN_MS = 3000;
 
 /** Publishes numbered events and remembers what it was told about each. */
 export class Publisher {
@@ -23,6 +26,7 @@ export class Publisher {
   readonly #from = performance.now();
   #next = 0;
   #stopped = false;
+  #givenUp = false;
   #running: Promise<unknown> = Promise.resolve();
   /** SHA-256 of the text of each acknowledged notification, by its number. */
   readonly acknowledged = new Map<number, string>();
@@ -48,6 +52,12 @@ export class Publisher {
     await this.#running;
   }
 
+  /** Begins nothing more, and repeats nothing: for when nobody wants to know any more. */
+  giveUp(): void {
+    this.#stopped = true;
+    this.#givenUp = true;
+  }
+
   /** Resolves when `maxEvents` were published. */
   async done(): Promise<void> {
     await this.#running;
@@ -65,14 +75,14 @@ export class Publisher {
     while (!this.#stopped && this.#next < maxEvents) {
       const n = this.#next;
       this.#next += eventsPerCall;
-      if (rate > 0) await sleep(this.#from + (n / rate) * 1000 - performance.now());
+      if (rate > 0) await sleep(Math.max(0, this.#from + (n / rate) * 1000 - performance.now()));
       await this.#publishUntilKnown(n, bodyOf(n, eventsPerCall));
     }
   }
 
   async #publishUntilKnown(n: number, body: string): Promise<void> {
     const { abandonEvery, eventsPerCall } = this.#settings;
-    for (;;) {
+    while (!this.#givenUp) {
       const answer = await this.#call(n, body);
       if (answer === 'acknowledged') return;
       if (answer === 'refused') this.refused += 1;
@@ -87,6 +97,7 @@ export class Publisher {
       const response = await fetch(`${this.#settings.url()}/webhooks/events`, {
         method: 'POST',
         body,
+        signal: AbortSignal.timeout(ANSWERED_WITHIN_MS),
         headers: {
           authorization: `Bearer ${this.#settings.key}`,
           'content-type': 'application/json',
@@ -128,8 +139,4 @@ function bodyOf(n: number, eventsPerCall: number): string {
 /** With what a parser that writes JSON again would change. */
 function textOf(n: number): string {
   return `{"Action":"CourseCompleted", "N":${n}, "exact":1.0, "big":12345678901234567890}`;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
 }

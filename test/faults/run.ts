@@ -6,10 +6,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { randomFrom } from '../../tools/random.ts';
 import type { Fault, Scene } from './faults.ts';
-import { FaultNode } from './nodes.ts';
+import { FaultNode, type NodeSettings } from './nodes.ts';
 import { judge, type LogRow } from './oracle.ts';
 import { Publisher, type PublisherSettings } from './publisher.ts';
 import type { Receipt, RecorderSettings } from './recorder.ts';
+
+/** What one server is started with, besides what all have. */
+export type NodePlan = Pick<NodeSettings, 'flags' | 'adminKey'>;
 
 export type FaultRun = {
   readonly seed: number;
@@ -18,8 +21,8 @@ export type FaultRun = {
   readonly recorder: Pick<RecorderSettings, 'medianMs' | 'failing'>;
   /** Registrations that get every event. */
   readonly registrations: number;
-  /** Flags of each server; one server on a store of its own where absent. */
-  readonly nodes?: readonly (readonly string[])[];
+  /** The servers; one on a store of its own where absent. */
+  readonly nodes?: readonly NodePlan[];
   /** A server must be ready so soon after its start. */
   readonly readyWithinMs: number;
   readonly onProgress: (text: string) => void;
@@ -76,12 +79,13 @@ class Controller {
 
   constructor(run: FaultRun) {
     this.#run = run;
-    this.#nodes = (run.nodes ?? [[]]).map(
-      (flags, n) =>
+    this.#nodes = (run.nodes ?? [{ flags: [] }]).map(
+      (plan, n) =>
         new FaultNode({
+          ...plan,
           dataDir: join(this.#folder, `node${n}`),
           cacheDir: join(this.#folder, 'compiled'),
-          flags: ['--retry-schedule', `0s,${'100ms,'.repeat(40)}1s`, ...flags],
+          flags: ['--retry-schedule', `0s,${'100ms,'.repeat(40)}1s`, ...plan.flags],
         }),
     );
   }
@@ -102,8 +106,8 @@ class Controller {
   }
 
   async clean(): Promise<void> {
+    this.#publisher?.giveUp();
     for (const node of this.#nodes) await node.end('SIGKILL');
-    await this.#publisher?.stop();
     if (this.#recorder?.connected === true) this.#recorder.disconnect();
     rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -171,6 +175,8 @@ class Controller {
     };
     for (const [index, fault] of faults.entries()) {
       await fault.run(scene);
+      for (const { diedWith } of this.#nodes)
+        if (diedWith !== undefined) throw new Error(`a server ended of itself:\n${diedWith}`);
       const { size } = this.#publisher?.acknowledged ?? { size: 0 };
       onProgress(
         `${index + 1} of ${faults.length}: ${fault.name}, ${size} acknowledged, ${this.#receipts.length} received`,

@@ -80,10 +80,12 @@ export class Aftermath {
     const { engine, settler, activeLane, align, pump } = this.#options;
     const moved = await settler.settle(settlement);
     if (moved !== undefined) engine.tally.settled(sent.registration, delivery, settlement, moved);
-    if (sent.isAbandoned) return;
-    sent.putDown();
-    this.#goOn(activeLane(sent), settlement);
+    if (!sent.isAbandoned) {
+      sent.putDown();
+      this.#goOn(activeLane(sent), settlement);
+    }
     if (!settler.isFull) pump();
+    if (sent.isAbandoned) return;
     if (settlement.next.state !== 'held') return;
     await watched;
     // The registration went on before this was written, so nothing else would look for it.

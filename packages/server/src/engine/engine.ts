@@ -55,7 +55,7 @@ export class Engine {
     const now = clock.now;
     this.#streaks = new Streaks(store, clock);
     this.waiting = new Waiting({ store, now, maxPending: options.maxPending });
-    this.#settler = new Settler(store, this.waiting);
+    this.#settler = new Settler(store, this.waiting, now);
     this.#dispatcher = new Dispatcher({
       maxInFlight: options.maxInFlight,
       now,

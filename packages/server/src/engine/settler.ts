@@ -2,8 +2,12 @@ import type { Settlement, Store } from '../store/port.ts';
 import { Batcher } from './batcher.ts';
 import type { Waiting } from './waiting.ts';
 
-/** Attempts that may wait for the disk before nothing new is sent: what a crash could repeat. */
+/**
+ * So many attempts may wait for the disk, and so long while none of them gets there, before nothing
+ * new is sent: what waits is what a crash would repeat.
+ */
 const MAX_UNSETTLED = 4000;
+const MAX_STALLED_MS = 1000;
 const MAX_SETTLEMENTS_PER_COMMIT = 2000;
 const AGAIN_AFTER_MS = 1000;
 /**
@@ -16,13 +20,17 @@ const HOLD = { items: 256, ms: 10 };
 export class Settler {
   readonly #batcher: Batcher<Settlement, boolean>;
   readonly #waiting: Pick<Waiting, 'moved'>;
+  readonly #now: () => number;
   #unsettled = 0;
+  /** When one was last written, or the first of those that wait came. */
+  #progressAt = 0;
   #stopping = false;
   /** Grows when all that is not written yet is given up. */
   #generation = 0;
 
-  constructor(store: Pick<Store, 'settle'>, waiting: Pick<Waiting, 'moved'>) {
+  constructor(store: Pick<Store, 'settle'>, waiting: Pick<Waiting, 'moved'>, now: () => number) {
     this.#waiting = waiting;
+    this.#now = now;
     this.#batcher = new Batcher({
       write: (settlements) => store.settle(settlements),
       maxItems: MAX_SETTLEMENTS_PER_COMMIT,
@@ -30,9 +38,10 @@ export class Settler {
     });
   }
 
-  /** True while so much waits for the disk that nothing more should be sent. */
+  /** True while so much or so long waits for the disk that nothing more should be sent. */
   get isFull(): boolean {
-    return this.#unsettled >= MAX_UNSETTLED;
+    if (this.#unsettled === 0) return false;
+    return this.#unsettled >= MAX_UNSETTLED || this.#now() - this.#progressAt > MAX_STALLED_MS;
   }
 
   /**
@@ -40,6 +49,7 @@ export class Settler {
    * the store says of it; undefined when it was given up.
    */
   async settle(settlement: Settlement): Promise<boolean | undefined> {
+    if (this.#unsettled === 0) this.#progressAt = this.#now();
     this.#unsettled += 1;
     const generation = this.#generation;
     let written = await this.#tryOnce(settlement);
@@ -74,6 +84,7 @@ export class Settler {
       const moved = await this.#batcher.add(settlement);
       const { tenant, next } = settlement;
       if (moved) this.#waiting.moved(tenant, 'pending', next.state);
+      this.#progressAt = this.#now();
       return moved;
     } catch {
       return undefined;

@@ -34,10 +34,10 @@ export class Conditions {
     return this.#lines.length === 0 ? '' : `\n where ${this.#lines.join('\n   and ')}`;
   }
 
-  /** Runs a statement with these values and a limit; it is named by its text, of which there are few. */
+  /** Runs a statement with these values and its `limit ?`; it is named by its text, of which there are few. */
   async read(database: Database, sql: string, limit: number): Promise<readonly Row[]> {
     const values = [...this.#values, limit];
-    const text = `${sql}\n limit $${values.length}`;
+    const text = sql.replace('limit ?', `limit $${values.length}`);
     try {
       return await database.query({ name: nameOf(text), text }, values);
     } catch (error) {

@@ -44,7 +44,7 @@ export class Database {
       idleTimeoutMillis: 60_000,
     });
     // A resting connection that breaks is replaced by the next query; that one tells of trouble.
-    this.#pool.on('error', () => undefined);
+    this.#pool.on('error', ignore);
   }
 
   /** One statement, which is a transaction of its own. */
@@ -86,8 +86,7 @@ export class Database {
     const { url, listenUrl } = this.#options;
     const client = new pg.Client({ ...this.#client(), connectionString: listenUrl ?? url });
     // Whoever asks something next is told.
-    client.on('error', () => undefined);
-    return client;
+    return client.on('error', ignore);
   }
 
   async close(): Promise<void> {
@@ -125,6 +124,10 @@ export class Database {
       ...(pooled ? {} : session),
     };
   }
+}
+
+function ignore(): void {
+  // Without a listener such an error would end the process.
 }
 
 /** Counts and times are far below 2^53. */

@@ -182,7 +182,7 @@ function ofKeys(query: DeliveryQuery, name: string, keys: readonly string[]): So
       if (floor !== undefined) conditions.add('k.event_id >= ?', idAt(idTime(floor) - SLACK_MS));
       return conditions;
     },
-    order: 'k.event_id desc, d.id desc',
+    order: 'd.event_id desc, d.id desc',
     covers: isOne ? [name] : [],
   };
 }

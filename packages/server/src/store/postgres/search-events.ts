@@ -105,7 +105,7 @@ function ofKeys(query: EventQuery, keys: readonly string[]): Source {
       addKeys(conditions, query.tenant, keys);
       return conditions;
     },
-    order: 'k.event_id desc',
+    order: 'e.id desc',
     covers: [],
   };
 }
@@ -156,6 +156,6 @@ async function eventsById(
   const conditions = new Conditions();
   conditions.add('e.tenant = ?', tenant);
   conditions.add('e.id = any(?)', ids);
-  const sql = `${EVENT_COLUMNS}\n  from events e${conditions.where}\n order by e.id desc`;
+  const sql = `${EVENT_COLUMNS}\n  from events e${conditions.where}\n order by e.id desc\n limit ?`;
   return (await conditions.read(database, sql, ids.length)).map(toEventRow);
 }

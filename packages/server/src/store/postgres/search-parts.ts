@@ -46,7 +46,11 @@ async function knownKeys(
       const conditions = new Conditions();
       conditions.add('tenant = ?', tenant);
       conditions.add('key = ?', key);
-      return conditions.read(database, `\nselect key from event_keys${conditions.where}`, 1);
+      return conditions.read(
+        database,
+        `\nselect key from event_keys${conditions.where}\n limit ?`,
+        1,
+      );
     }),
   );
   return found.flat().map((row) => text(row, 'key'));
@@ -62,7 +66,7 @@ async function outcomesWith(
   const conditions = new Conditions();
   conditions.add('tenant = ?', tenant);
   conditions.add('strpos(lower(sentence), lower(?)) > 0', words);
-  const sql = `\nselect id::text as id, class from outcomes${conditions.where}`;
+  const sql = `\nselect id::text as id, class from outcomes${conditions.where}\n limit ?`;
   const rows = await conditions.read(database, sql, MOST_OUTCOMES);
   return rows.map((row) => ({ id: text(row, 'id'), kind: text(row, 'class') }));
 }

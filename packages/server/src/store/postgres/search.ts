@@ -48,8 +48,9 @@ export async function choose(
   const sizes = await Promise.all(
     sources.map(async ({ from, range }) => {
       const conditions = range(before);
-      return (await conditions.read(database, `\nselect 1${from}${conditions.where}`, SMALL))
-        .length;
+      return (
+        await conditions.read(database, `\nselect 1${from}${conditions.where}\n limit ?`, SMALL)
+      ).length;
     }),
   );
   const least = Math.min(...sizes);
@@ -74,7 +75,14 @@ export async function readSlice(
       : await floorOf(database, { source, id, rows: sliceRows(number) }, below);
   const conditions = source.range(floor === null ? below : { ...below, floor });
   addFilter?.(conditions);
-  const sql = `${columns}${source.from}${joined}${conditions.where}\n order by ${source.order}`;
+  // The newest are chosen before anything is joined to them, whatever the planner thinks of the sizes.
+  const row = id.split('.')[0];
+  const sql = `${columns}
+  from (
+       select ${row}.*${source.from}${conditions.where}
+        order by ${source.order}
+        limit ?) ${row}${joined}
+ order by ${source.order}`;
   const rows = await conditions.read(database, sql, limit);
   const last = rows.at(-1);
   return rows.length === limit && last !== undefined
@@ -89,7 +97,7 @@ async function floorOf(
   below: { readonly before?: Id },
 ): Promise<Id | null> {
   const conditions = source.range(below);
-  const sql = `\nselect ${id} as id${source.from}${conditions.where}\n order by ${source.order}\n offset ${rows - 1}`;
+  const sql = `\nselect ${id} as id${source.from}${conditions.where}\n order by ${source.order}\n offset ${rows - 1}\n limit ?`;
   const [row] = await conditions.read(database, sql, 1);
   return row === undefined ? null : text(row, 'id');
 }

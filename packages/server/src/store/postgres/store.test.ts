@@ -243,6 +243,21 @@ test('the event of a day that is over stays as long as a delivery that repeated 
   await store.close();
 });
 
+test('the newest are found at once among many that the database has not counted yet', async () => {
+  const url = await fresh();
+  const store = await joined(url);
+  const made = Array.from({ length: 10_000 }, () => madeAt(Date.now()));
+  for (let at = 0; at < made.length; at += 1000) {
+    const events = made.slice(at, at + 1000);
+    await store.accept([{ events, idempotency: null }]);
+    await store.settle(events.map((event) => endedAt(event, Date.now())));
+  }
+  const from = performance.now();
+  assert.equal((await store.deliveries({ tenant: 't', limit: 50 })).length, 50);
+  assert.ok(performance.now() - from < 500, `${performance.now() - from} ms`);
+  await store.close();
+});
+
 test('what a batch leased whose answer was lost is claimed again', async () => {
   const url = await fresh();
   const store = await joined(url);

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { newId } from '../core/id.ts';
+import type { Settlement } from '../store/port.ts';
+import { Settler } from './settler.ts';
+
+const NOBODY = { moved: () => undefined };
+
+test('nothing more is to be sent while what was sent does not get to the disk', async () => {
+  let now = 0;
+  const { promise: disk, resolve: comesBack } = Promise.withResolvers<void>();
+  const settler = new Settler(
+    { settle: (batch) => disk.then(() => batch.map(() => true)) },
+    NOBODY,
+    () => now,
+  );
+  const written = settler.settle(settlement());
+  settler.flush();
+  now = 1000;
+  assert.equal(settler.isFull, false);
+  now = 1001;
+  assert.equal(settler.isFull, true);
+  comesBack();
+  await written;
+  assert.equal(settler.isFull, false);
+});
+
+test('what is written after a long rest does not count as waiting since before it', async () => {
+  let now = 0;
+  const settler = new Settler(
+    { settle: (batch) => Promise.resolve(batch.map(() => true)) },
+    NOBODY,
+    () => now,
+  );
+  await settler.settle(settlement());
+  now = 60_000;
+  const written = settler.settle(settlement());
+  assert.equal(settler.isFull, false);
+  await written;
+});
+
+function settlement(): Settlement {
+  const deliveryId = newId(0);
+  return {
+    tenant: 'default',
+    deliveryId,
+    attempt: {
+      deliveryId,
+      number: 1,
+      startedAt: 0,
+      durationMs: 1,
+      outcome: { kind: 'connect_error', code: 'ECONNREFUSED' },
+      requestHeaders: [],
+      signedBy: { ms: '', standard: [] },
+    },
+    next: { state: 'delivered', reason: null },
+    ordered: false,
+  };
+}
