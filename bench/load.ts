@@ -2,7 +2,8 @@ import { connect } from 'node:net';
 import { notificationOf } from './payload.ts';
 
 export type Load = {
-  readonly port: number;
+  /** Of the nodes; publishers are spread over them. */
+  readonly ports: readonly number[];
   readonly seconds: number;
   /** Connections that publish at once; each waits for its answer. */
   readonly publishers: number;
@@ -43,7 +44,7 @@ function publish(
   tally: Tally,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = connect(load.port, '127.0.0.1');
+    const socket = connect(load.ports[place.n % load.ports.length] ?? 0, '127.0.0.1');
     socket.setNoDelay(true);
     socket.on('error', reject);
     let turn = place.n;

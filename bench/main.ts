@@ -1,5 +1,5 @@
-import { Command, InvalidArgumentError } from 'commander';
-import { CASES } from './cases.ts';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { CASES, type StoreName } from './cases.ts';
 import { measure } from './measure.ts';
 import { measureRaw } from './processes.ts';
 import { type RatedRun, reportOf, table } from './report.ts';
@@ -11,6 +11,12 @@ const options = new Command('bench')
   .option('--case <names>', 'which cases, separated by commas', namesOf, NAMES)
   .option('--seconds <number>', 'how long each case publishes', positive, 4)
   .option('--rounds <number>', 'how often all of it is measured; medians are shown', positive, 3)
+  .addOption(
+    new Option('--store <name>', 'where events and deliveries are kept')
+      .choices(['sqlite', 'postgres'])
+      .default('sqlite'),
+  )
+  .option('--nodes <number>', 'how many servers share a PostgreSQL', positive, 1)
   .option('--json', 'print JSON alone')
   .option('--cpu-prof <folder>', 'write CPU profiles of the server there, one a thread')
   .parse()
@@ -18,6 +24,8 @@ const options = new Command('bench')
     case: string;
     seconds: number;
     rounds: number;
+    store: StoreName;
+    nodes: number;
     json?: true;
     cpuProf?: string;
   }>();
@@ -36,6 +44,7 @@ async function rounds(): Promise<Map<string, RatedRun[]>> {
       const run = await measure(each, {
         warmUpSeconds: WARM_UP_SECONDS,
         seconds: options.seconds,
+        ...(options.store === 'postgres' ? { postgresNodes: options.nodes } : {}),
         nodeFlags:
           options.cpuProf === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.cpuProf}`],
       });
@@ -63,7 +72,7 @@ function positive(text: string): number {
   throw new InvalidArgumentError('It takes a number above 0.');
 }
 
-const report = reportOf(await rounds());
+const report = reportOf(await rounds(), options);
 process.stdout.write(
   options.json === true ? `${JSON.stringify(report, null, 2)}\n` : `${table(report)}\n`,
 );

@@ -1,16 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endProcess, type ServerProcess, startServerProcess } from '../tools/server-process.ts';
+import type { ServerProcess } from '../tools/server-process.ts';
 import { type Case, SERVER_FLAGS } from './cases.ts';
+import type { DatabaseWork } from './database.ts';
+import { Installation } from './installation.ts';
 import type { LoadResult } from './load.ts';
 import { cpuMicrosOf, Generator, metricsOf, Receiver, rssMbOf } from './processes.ts';
 
 /** One run of one case. */
 export type Run = {
   readonly deliveriesPerSecond: number;
-  /** Of the server, all of its threads. */
+  /** Of all nodes, all of their threads. */
   readonly cpuMicros: number;
   /** Of the receiver and of the load generator, which have the same cores. */
   readonly receiverCpuMicros: number;
@@ -20,7 +19,9 @@ export type Run = {
   readonly latencyMs: readonly number[];
   /** Publish to answer: p50, p99, p99.9. */
   readonly answerMs: readonly number[];
-  /** p99 of the delay of the server's event loop. */
+  /** What PostgreSQL did for a delivery; zeros with the embedded store. */
+  readonly database: DatabaseWork;
+  /** p99 of the delay of the slowest node's event loop. */
   readonly loopDelayMs: number;
   readonly refused: number;
   readonly lost: number;
@@ -35,6 +36,8 @@ export type MeasureOptions = {
   readonly flags?: readonly string[];
   /** A data folder that is there and is kept; one that is made and removed where absent. */
   readonly dataDir?: string;
+  /** Nodes on one PostgreSQL; the embedded store where absent. */
+  readonly postgresNodes?: number;
 };
 
 /** How long a backlog may take to drain after the load has ended. */
@@ -42,31 +45,31 @@ const DRAIN_MS = 120_000;
 const LOOP_DELAY = 'nodejs_eventloop_lag_p99_seconds';
 const PENDING = 'schoolbell_deliveries_waiting{state="pending"}';
 
+const NO_WORK: DatabaseWork = { statements: 0, statementMicros: 0, cpuMicros: 0 };
+
 type Setting = {
-  readonly server: ServerProcess;
+  readonly installation: Installation;
   readonly receiver: Receiver;
   readonly generator: Generator;
   readonly keys: readonly string[];
 };
 
-/** A fresh server, receiver and generator, warmed up, measured, and taken away again. */
+/** A fresh installation, receiver and generator, warmed up, measured, and taken away again. */
 export async function measure(each: Case, options: MeasureOptions): Promise<Run> {
-  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'schoolbell-bench-'));
   const receiver = await Receiver.start();
   const generator = new Generator();
-  const { nodeFlags } = options;
+  const { postgresNodes = null } = options;
   const flags = [...SERVER_FLAGS, ...(options.flags ?? [])];
-  const server = await startServerProcess({ dataDir, port: 0, nodeFlags, flags });
+  const installation = await Installation.start({ ...options, flags, postgresNodes });
   try {
-    const keys = await prepare(server, each, receiver.port);
-    const setting = { server, receiver, generator, keys };
+    const keys = await prepare(installation.first, each, receiver.port);
+    const setting = { installation, receiver, generator, keys };
     await publish(each, setting, options.warmUpSeconds);
     return await runOnce(each, setting, options.seconds);
   } finally {
     generator.stop();
     receiver.stop();
-    await endProcess(server.process);
-    if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
+    await installation.stop();
   }
 }
 
@@ -112,16 +115,19 @@ async function call<T>(
 }
 
 async function runOnce(each: Case, setting: Setting, seconds: number): Promise<Run> {
-  const { server, receiver } = setting;
+  const { installation, receiver } = setting;
+  const { nodes, database } = installation;
   await receiver.reset();
-  const cpuBefore = cpuMicrosOf(server);
+  await database?.work();
+  const cpuBefore = sum(nodes.map(cpuMicrosOf));
   const { load, expected, received, settledAt, loopDelayMs } = await publish(
     each,
     setting,
     seconds,
   );
-  const cpuMicros = cpuMicrosOf(server) - cpuBefore;
-  const rssMb = rssMbOf(server);
+  const cpuMicros = sum(nodes.map(cpuMicrosOf)) - cpuBefore;
+  const rssMb = sum(nodes.map(rssMbOf));
+  const work = (await database?.work()) ?? NO_WORK;
   const { latencies, cpuMicros: receiverCpu } = await receiver.receipts();
   return {
     deliveriesPerSecond: received / ((settledAt - load.startedAt) / 1000),
@@ -131,6 +137,11 @@ async function runOnce(each: Case, setting: Setting, seconds: number): Promise<R
     rssMb,
     latencyMs: percentiles(latencies),
     answerMs: percentiles(load.answersMs),
+    database: {
+      statements: work.statements / received,
+      statementMicros: work.statementMicros / received,
+      cpuMicros: work.cpuMicros / received,
+    },
     loopDelayMs,
     refused: load.refused,
     lost: Math.max(0, expected - received),
@@ -149,10 +160,10 @@ type Published = {
 
 /** Publishes, and waits until everything that was accepted has arrived and is settled. */
 async function publish(each: Case, setting: Setting, seconds: number): Promise<Published> {
-  const { server, receiver, generator, keys } = setting;
+  const { installation, receiver, generator, keys } = setting;
   const before = (await receiver.count()).received;
-  const port = Number(new URL(server.url).port);
-  const load = await generator.run({ ...each.load, keys, port, seconds });
+  const ports = installation.nodes.map(({ url }) => Number(new URL(url).port));
+  const load = await generator.run({ ...each.load, keys, ports, seconds });
   const events = (load.requests - load.refused) * each.load.eventsPerRequest;
   const expected = events * each.registrationsPerTenant;
   const until = performance.now() + DRAIN_MS;
@@ -162,12 +173,19 @@ async function publish(each: Case, setting: Setting, seconds: number): Promise<P
     await sleep(10);
     received = (await receiver.count()).received - before;
   } while (received < expected && !isOver());
-  const metrics = await metricsOf(server);
-  const loopDelayMs = metrics(LOOP_DELAY) * 1000;
-  while (metrics(PENDING) > 0 && !isOver() && (await metricsOf(server))(PENDING) > 0)
-    await sleep(10);
+  const metrics = await Promise.all(installation.nodes.map(metricsOf));
+  const loopDelayMs = Math.max(...metrics.map((of) => of(LOOP_DELAY))) * 1000;
+  while (!isOver() && (await pendingIn(installation)) > 0) await sleep(10);
   const settledAt = performance.timeOrigin + performance.now();
   return { load, expected, received, settledAt, loopDelayMs };
+}
+
+async function pendingIn({ database, first }: Installation): Promise<number> {
+  return database === undefined ? (await metricsOf(first))(PENDING) : database.pending();
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 /** p50, p99 and p99.9. */

@@ -1,4 +1,4 @@
-import { CASES, SERVER_FLAGS } from './cases.ts';
+import { CASES, SERVER_FLAGS, type StoreName } from './cases.ts';
 import type { Run } from './measure.ts';
 import type { RawResult } from './raw.ts';
 
@@ -7,7 +7,7 @@ export type RatedRun = Run & { readonly rawBefore: RawResult; readonly rawAfter:
 
 export type CaseReport = {
   readonly case: string;
-  readonly goal: number | null;
+  readonly goal: number | undefined;
   /** Of each run: deliveries a second by the mean of the raw limits around it. */
   readonly ratios: readonly number[];
   readonly ratio: number;
@@ -19,20 +19,26 @@ export type CaseReport = {
 };
 
 export type Report = {
+  readonly store: StoreName;
+  /** On PostgreSQL. */
+  readonly nodes: number;
   readonly serverFlags: readonly string[];
   readonly raw: { readonly rates: readonly number[]; readonly rate: number };
   readonly cases: readonly CaseReport[];
 };
 
 /** Medians of what was measured, beside all of it. */
-export function reportOf(runs: ReadonlyMap<string, readonly RatedRun[]>): Report {
+export function reportOf(
+  runs: ReadonlyMap<string, readonly RatedRun[]>,
+  { store, nodes }: Pick<Report, 'store' | 'nodes'>,
+): Report {
   const all = [...runs.values()].flat();
   const rates = all.flatMap(({ rawBefore, rawAfter }) => [rawBefore.rate, rawAfter.rate]);
-  const cases = [...runs].map(([name, of]) => caseReport(name, of));
-  return { serverFlags: SERVER_FLAGS, raw: { rates, rate: median(rates) }, cases };
+  const cases = [...runs].map(([name, of]) => caseReport(name, of, store));
+  return { store, nodes, serverFlags: SERVER_FLAGS, raw: { rates, rate: median(rates) }, cases };
 }
 
-function caseReport(name: string, runs: readonly RatedRun[]): CaseReport {
+function caseReport(name: string, runs: readonly RatedRun[], store: StoreName): CaseReport {
   const ratios = runs.map(
     ({ deliveriesPerSecond, rawBefore, rawAfter }) =>
       deliveriesPerSecond / ((rawBefore.rate + rawAfter.rate) / 2),
@@ -43,7 +49,7 @@ function caseReport(name: string, runs: readonly RatedRun[]): CaseReport {
   );
   return {
     case: name,
-    goal: CASES.find((each) => each.name === name)?.goal ?? null,
+    goal: CASES.find((each) => each.name === name)?.goals[store],
     ratios,
     ratio: median(ratios),
     cpuInPosts: median(cpu),
@@ -64,6 +70,11 @@ function medianRun(runs: readonly Run[]): Run {
     rssMb: of((run) => run.rssMb),
     latencyMs: three((run) => run.latencyMs),
     answerMs: three((run) => run.answerMs),
+    database: {
+      statements: of((run) => run.database.statements),
+      statementMicros: of((run) => run.database.statementMicros),
+      cpuMicros: of((run) => run.database.cpuMicros),
+    },
     loopDelayMs: of((run) => run.loopDelayMs),
     refused: of((run) => run.refused),
     lost: Math.max(...runs.map((run) => run.lost)),
@@ -90,14 +101,25 @@ const HEADER = [
   'lost',
   'repeated',
 ];
+const DATABASE_HEADER = [
+  'statements a delivery',
+  'database time a delivery, µs',
+  'database CPU a delivery, µs',
+];
 
 /** As Markdown. */
-export function table({ raw, cases, serverFlags }: Report): string {
+export function table({ raw, cases, serverFlags, store, nodes }: Report): string {
   const rounds = cases[0]?.runs.length ?? 0;
-  const lines = [HEADER, HEADER.map(() => '---'), ...cases.map(cells)];
+  const isPostgres = store === 'postgres';
+  const header = isPostgres ? [...HEADER, ...DATABASE_HEADER] : HEADER;
+  const rows = cases.map((each) =>
+    isPostgres ? [...cells(each), ...databaseCells(each)] : cells(each),
+  );
+  const lines = [header, header.map(() => '---'), ...rows];
+  const place = isPostgres ? `${nodes} on PostgreSQL` : 'on the embedded store';
   return [
     `Raw limit: ${whole(raw.rate)} signed posts a second (median of ${raw.rates.length}, from ${whole(Math.min(...raw.rates))} to ${whole(Math.max(...raw.rates))}).`,
-    `Server: schoolbell serve ${serverFlags.join(' ') || 'with its defaults'}. Rounds: ${rounds}; medians.`,
+    `Server: schoolbell serve ${serverFlags.join(' ') || 'with its defaults'}, ${place}. Rounds: ${rounds}; medians.`,
     '',
     ...lines.map((line) => `| ${line.join(' | ')} |`),
   ].join('\n');
@@ -109,7 +131,7 @@ function cells(report: CaseReport): string[] {
   return [
     CASES.find((each) => each.name === name)?.about ?? name,
     whole(run.deliveriesPerSecond),
-    goal === null ? '' : `${ratio.toFixed(2)} (${spread}; goal ${goal.toFixed(2)})`,
+    goal === undefined ? '' : `${ratio.toFixed(2)} (${spread}; goal ${goal.toFixed(2)})`,
     `${run.cpuMicros.toFixed(0)} (${cpuInPosts.toFixed(1)})`,
     run.rssMb.toFixed(0),
     run.latencyMs.map((ms) => ms.toFixed(1)).join(' / '),
@@ -118,6 +140,11 @@ function cells(report: CaseReport): string[] {
     String(run.lost),
     String(run.repeated),
   ];
+}
+
+function databaseCells({ median: { database } }: CaseReport): string[] {
+  const { statements, statementMicros, cpuMicros } = database;
+  return [statements.toFixed(3), statementMicros.toFixed(0), cpuMicros.toFixed(0)];
 }
 
 function whole(value: number): string {

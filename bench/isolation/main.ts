@@ -88,7 +88,14 @@ class Stage {
     eventsPerRequest = 1,
   ): Promise<{ requests: number }> {
     const port = Number(new URL(this.server.url).port);
-    return this.generator.run({ port, keys, seconds, rate, eventsPerRequest, publishers: 32 });
+    return this.generator.run({
+      ports: [port],
+      keys,
+      seconds,
+      rate,
+      eventsPerRequest,
+      publishers: 32,
+    });
   }
 
   async close(): Promise<void> {

@@ -11,16 +11,23 @@ export class PostgresServer {
   readonly folder: string;
   readonly #binaries: Binaries;
   readonly #user: User | undefined;
+  readonly #settings: readonly string[];
   #process: ChildProcess | undefined;
 
-  private constructor(folder: string, binaries: Binaries, user: User | undefined) {
+  private constructor(
+    folder: string,
+    binaries: Binaries,
+    user: User | undefined,
+    settings: readonly string[],
+  ) {
     this.folder = folder;
+    this.#settings = settings;
     this.#binaries = binaries;
     this.#user = user;
   }
 
-  /** Makes an empty cluster and starts it. */
-  static async create(): Promise<PostgresServer> {
+  /** Makes an empty cluster and starts it, with further settings as in `postgresql.conf`. */
+  static async create(settings: readonly string[] = []): Promise<PostgresServer> {
     const folder = mkdtempSync(join(tmpdir(), 'schoolbell-pg-'));
     try {
       const binaries = installedBinaries() ?? (await packagedBinaries(folder));
@@ -29,7 +36,7 @@ export class PostgresServer {
       if (user !== undefined) {
         for (const each of [folder, join(folder, 'data')]) chownSync(each, user.uid, user.gid);
       }
-      const server = new PostgresServer(folder, binaries, user);
+      const server = new PostgresServer(folder, binaries, user, settings);
       await server.#initialise();
       await server.start();
       return server;
@@ -44,6 +51,10 @@ export class PostgresServer {
     return `postgres://postgres@localhost/${database}?host=${encodeURIComponent(this.folder)}`;
   }
 
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   get socket(): string {
     return join(this.folder, '.s.PGSQL.5432');
   }
@@ -56,6 +67,7 @@ export class PostgresServer {
       'max_connections=200',
       'shared_buffers=128MB',
       'max_wal_size=2GB',
+      ...this.#settings,
     ];
     const args = ['-D', join(this.folder, 'data'), ...settings.flatMap((each) => ['-c', each])];
     const child = this.#spawn('postgres', args);

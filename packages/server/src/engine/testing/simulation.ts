@@ -319,6 +319,7 @@ export class Simulation {
   /** Everything mends and time goes by: whatever can end must end. */
   async #calmDown(): Promise<void> {
     this.#broken.clear();
+    this.#switchOffGoners();
     for (const registration of this.#registrations.values())
       this.#change({ ...registration, isPaused: false, switchedOff: null });
     for (let round = 0; round < 3000; round += 1) {
