@@ -3,11 +3,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { SchoolbellClient } from '../../packages/sdk/src/index.ts';
-import { endProcess, type ServerProcess, startServerProcess } from '../../tools/server-process.ts';
+import { endProcess } from '../../tools/server-process.ts';
 import { type Receipts, type Receiver, startReceiver } from './receiver-process.ts';
-import { isPerfect, type Outcome, reportText, weekChart } from './report.ts';
+import { isGood, type Outcome, reportText, verdictOf, weekChart } from './report.ts';
+import { Servers } from './servers.ts';
 import { readTermData, type TermEvent, termEvents } from './term.ts';
 
 const HERE = fileURLToPath(new URL('./data/', import.meta.url));
@@ -16,7 +17,12 @@ const PUBLISHERS = 4;
 /** How long the last deliveries are waited for after the last publish. */
 const PATIENCE_MS = 30_000;
 
-type Options = { readonly data: string; readonly presentation: string; readonly keep?: true };
+type Options = {
+  readonly data: string;
+  readonly presentation: string;
+  readonly nodes: number;
+  readonly keep?: true;
+};
 
 const options = new Command('demo')
   .description(
@@ -29,6 +35,12 @@ const options = new Command('demo')
     ).default(HERE, 'the extract in this repository'),
   )
   .option('--presentation <code>', 'which term: a code_presentation of the dataset', '2013J')
+  .option(
+    '--nodes <number>',
+    'servers; of several on one PostgreSQL, one is killed halfway',
+    nodesOf,
+    1,
+  )
   .option('--keep', 'leave the server up afterwards')
   .parse()
   .opts<Options>();
@@ -67,7 +79,8 @@ class Ledger {
 
 async function run(
   folder: string,
-  started: { server?: ServerProcess; receiver?: Receiver },
+  servers: Servers,
+  started: { receiver?: Receiver },
 ): Promise<boolean> {
   const events = termEvents(readTermData(options.data), options.presentation);
   if (events.length === 0)
@@ -76,22 +89,22 @@ async function run(
   const log = join(folder, 'refused.txt');
   const ledger = new Ledger();
 
-  started.server = await startServerProcess({ dataDir: join(folder, 'data'), port: 0 });
+  await servers.start(folder, options.nodes);
   started.receiver = await startReceiver({ secret, log }, (receipts) => ledger.receive(receipts));
-  const { url, adminKey } = started.server;
+  const { url, adminKey } = servers.first;
   const client = new SchoolbellClient({ baseUrl: url, key: adminKey });
   const registration = await client.register({
     WebHookUri: `http://127.0.0.1:${started.receiver.port}/webhooks`,
     Secret: secret,
     Description: 'The receiver of the demo',
   });
-  say(`Schoolbell runs at ${url}; the webhook ${registration.Id} answered its echo.`);
+  say(`Schoolbell runs at ${placesOf(servers)}; the webhook ${registration.Id} answered its echo.`);
   say(
     `Term ${options.presentation}: ${events.length.toLocaleString('en')} events of real learners.\n`,
   );
 
   const from = performance.now();
-  await publishAll(client, events, ledger);
+  await publishAll(servers, events, ledger);
   await arrivalOf(events.length, ledger);
   const seconds = (performance.now() - from) / 1000;
   const unverified = existsSync(log) ? readFileSync(log, 'utf8').split('\n').length - 1 : 0;
@@ -104,41 +117,37 @@ async function run(
     lost: ledger.lost(),
     latencies: ledger.latencies(),
     seconds,
+    killed: servers.killed,
   };
   say(`\n${reportText(outcome)}\n`);
   say('  Enrolments by week, counted from the first day of the courses:\n');
   say(
     weekChart(events.filter(({ action }) => action === 'CourseEnrollment').map(({ day }) => day)),
   );
-  say(
-    isPerfect(outcome)
-      ? '\nEvery event arrived once and verified.'
-      : '\nNot every event arrived once and verified.',
-  );
-  return isPerfect(outcome);
+  say(`\n${verdictOf(outcome)}`);
+  return isGood(outcome);
 }
 
 async function publishAll(
-  client: SchoolbellClient,
+  servers: Servers,
   events: readonly TermEvent[],
   ledger: Ledger,
 ): Promise<void> {
   const progress = new Progress(events.length);
+  const halfway = options.nodes > 1 ? Math.floor(events.length / 2) : -1;
   let next = 0;
-  const publisher = async (): Promise<void> => {
+  const publisher = async (turn: number): Promise<void> => {
     for (let index = next++; index < events.length; index = next++) {
       const event = events[index];
       if (event === undefined) return;
+      if (index === halfway) say(`  kill -9: ${await servers.killTheSender()}, which sent`);
       const key = String(index);
       ledger.publish(key);
-      await client.publish(
-        { ...event.notification, DemoKey: key },
-        { idempotencyKey: `demo ${key}` },
-      );
+      await servers.publish({ ...event.notification, DemoKey: key }, `demo ${key}`, turn);
       progress.show(index + 1, ledger.received);
     }
   };
-  await Promise.all(Array.from({ length: PUBLISHERS }, publisher));
+  await Promise.all(Array.from({ length: PUBLISHERS }, (_, turn) => publisher(turn)));
   progress.end(events.length, ledger.received);
 }
 
@@ -182,6 +191,16 @@ class Progress {
   }
 }
 
+function placesOf({ alive }: Servers): string {
+  return alive.map(({ url }) => url).join(' and ');
+}
+
+function nodesOf(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= 9) return count;
+  throw new InvalidArgumentError('It takes a number from 1 to 9.');
+}
+
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
@@ -194,9 +213,10 @@ function reasonOf(error: unknown): string {
 
 async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'schoolbell-demo-'));
-  const started: { server?: ServerProcess; receiver?: Receiver } = {};
+  const servers = new Servers();
+  const started: { receiver?: Receiver } = {};
   const clean = async (): Promise<void> => {
-    await Promise.all([endProcess(started.server?.process), endProcess(started.receiver?.process)]);
+    await Promise.all([servers.stop(), endProcess(started.receiver?.process)]);
     rmSync(folder, { recursive: true, force: true });
   };
   const interrupt = new AbortController();
@@ -205,9 +225,9 @@ async function main(): Promise<void> {
     void clean();
   });
   try {
-    process.exitCode = (await run(folder, started)) ? 0 : 1;
-    if (options.keep === true && started.server !== undefined) {
-      const { url, adminKey } = started.server;
+    process.exitCode = (await run(folder, servers, started)) ? 0 : 1;
+    if (options.keep === true) {
+      const { url, adminKey } = servers.first;
       say(
         `\nStill running. Try it at ${url}/swagger\n  Authorize with user name 'api' and password ${adminKey}\nCtrl-C stops it.`,
       );

