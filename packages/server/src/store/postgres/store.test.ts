@@ -258,6 +258,24 @@ test('the newest are found at once among many that the database has not counted 
   await store.close();
 });
 
+test('a lane gets its next deliveries at once from many that the database has not counted yet', async () => {
+  const store = await joined(await fresh());
+  for (let at = 0; at < 10_000; at += 1000) {
+    const events = Array.from({ length: 1000 }, () => madeAt(Date.now()));
+    const waiting = events.map((event) => ({
+      ...event,
+      deliveries: event.deliveries.map((delivery) => ({ ...delivery, leased: false })),
+    }));
+    await store.accept([{ events: waiting, idempotency: null }]);
+  }
+  const from = performance.now();
+  const lane = { tenant: 't', registrationId: 'r', room: 500 };
+  const [claimed] = await store.claim([lane], Date.now());
+  assert.equal(claimed?.deliveries.length, 500);
+  assert.ok(performance.now() - from < 500, `${performance.now() - from} ms`);
+  await store.close();
+});
+
 test('what a batch leased whose answer was lost is claimed again', async () => {
   const url = await fresh();
   const store = await joined(url);

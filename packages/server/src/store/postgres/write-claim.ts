@@ -18,7 +18,8 @@ import { followLocked, orderedOwners } from './write-order.ts';
 
 /**
  * Each lane reads one more than it has room for: the first that is left behind, or not due yet,
- * tells when the lane has to look again.
+ * tells when the lane has to look again. "+ 0" keeps the update to the primary key: where nothing
+ * is known of the table yet, the index of what is pending looks as good and is read whole for each.
  */
 const CLAIM: Statement = {
   name: 'claim',
@@ -51,8 +52,8 @@ leased as (
    where n.wanted
      and d.tenant = n.tenant
      and d.id = n.id
-     and d.state = 0
-     and d.leased = 0
+     and d.state + 0 = 0
+     and d.leased + 0 = 0
   returning n.lane, n.due_at, d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks,
             d.order_keys is not null as ordered, d.sequence, d.replay_of)
 select l.lane, l.due_at, l.tenant, l.id, l.event_id, l.registration_id, l.attempts, l.step, l.picks, l.ordered,
@@ -78,7 +79,7 @@ update deliveries d
   from unnest($2::text[], $3::text[]) as g (tenant, id), fence
  where d.tenant = g.tenant
    and d.id = g.id
-   and d.state = 0
+   and d.state + 0 = 0
    and d.leased >> 32 = $1
 returning d.tenant, d.id, d.order_keys`,
 };

@@ -36,7 +36,7 @@ waiting as (
    where g.state in (0, 3)
      and d.tenant = g.tenant
      and d.id = g.id
-     and d.state = 0
+     and d.state + 0 = 0
   returning d.tenant, d.id),
 ended as (
   delete from deliveries d
