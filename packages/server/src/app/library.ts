@@ -16,6 +16,8 @@ import { createDeliveries } from '../service/deliveries.ts';
 import { createEvents } from '../service/events.ts';
 import { createFeed } from '../service/feed.ts';
 import { createFilters, subjectsBy } from '../service/filters.ts';
+import { Lookout } from '../service/lookout.ts';
+import type { Warnings } from '../service/warnings.ts';
 import { Indexer } from '../service/indexer.ts';
 import { createKeys } from '../service/keys.ts';
 import type { Filters, IdValidator, Library, Registrar } from '../service/library.ts';
@@ -35,6 +37,7 @@ import { VERSION } from '../version.ts';
 import type { InstallationKeys } from './installation.ts';
 import { learning } from './learning.ts';
 import { allowOf, isOwnOf, openEgress, sendTest } from './outbound.ts';
+import { certificateWarningOf, openWarnings, warningOf } from './warning.ts';
 
 /** What a host may hook into. */
 export type Hooks = {
@@ -67,6 +70,8 @@ export type Parts = {
   readonly tracing: Tracing | undefined;
   readonly tally: Tally;
   readonly forgetOldSecrets: () => Promise<void>;
+  readonly warnings: Warnings;
+  readonly lookout: Lookout;
 };
 
 /** Characters of payload that wait in memory; the rest waits in the store. */
@@ -88,19 +93,20 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
     });
   const maxPending = (tenant: string): number =>
     tenants.get(tenant)?.maxPending ?? ground.config.maxPending;
+  const accept = (request: AcceptRequest): Promise<AcceptAnswer> => engine.accept(request);
+  const onError = (error: unknown): void => telemetry.failed(error, 'warning of trouble');
+  const poke = (): void => indexer.poke();
+  const warnings = openWarnings(ground.config, { accept, poke, onError });
+  const { warn } = warnings;
   const tally = openTally({ store, filters, telemetry, metrics });
   const tracing = openTracing(VERSION);
   const means = { egress, telemetry, tracing, tally };
-  const common = { ...means, filters };
+  const common = { ...means, filters, warn };
   const engine = createEngine(ground, { ...common, configuration, switchOff, maxPending });
   const hasTenant = (id: string): boolean => tenants.get(id) !== undefined;
   const registrations = await openRegistrations(ground, { ...common, engine, hasTenant });
-  const keys = await createKeys({
-    store,
-    clock: systemClock,
-    adminKey: ground.keys.adminKey,
-    hasTenant,
-  });
+  const { adminKey } = ground.keys;
+  const keys = await createKeys({ store, clock: systemClock, adminKey, hasTenant });
   const onRemove = async (tenant: string, by: Origin): Promise<void> => {
     keys.forgetTenant(tenant);
     await registrations.removeAll(tenant, by);
@@ -120,7 +126,10 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const nodes = { list: () => store.nodes() };
   const library = { ...parts, nodes, refresh: configuration.refresh, ready };
   const { forgetOldSecrets } = registrations;
-  return { library, engine, jobs, indexer, metrics, ...means, forgetOldSecrets };
+  const waiting = (tenant: string): number => engine.waiting.of(tenant);
+  const lookout = new Lookout({ tenants, keys, waiting, clock: systemClock, warn });
+  const told = { metrics, warnings, lookout };
+  return { library, engine, jobs, indexer, ...means, forgetOldSecrets, ...told };
 }
 
 type LogParts = Pick<Parts, 'engine' | 'telemetry'> &
@@ -198,11 +207,22 @@ function openStatistics({
 type EngineParts = Pick<Parts, 'egress' | 'telemetry' | 'tracing' | 'tally'> & {
   readonly filters: Pick<Filters, 'get'>;
   readonly configuration: Configuration;
+  readonly warn: Warnings['warn'];
 } & Pick<EngineOptions, 'switchOff' | 'maxPending'>;
 
 function createEngine(
   { config, store }: Ground,
-  { egress, telemetry, tracing, tally, filters, configuration, switchOff, maxPending }: EngineParts,
+  {
+    egress,
+    telemetry,
+    tracing,
+    tally,
+    filters,
+    configuration,
+    switchOff,
+    maxPending,
+    warn,
+  }: EngineParts,
 ): Engine {
   return new Engine({
     store,
@@ -220,10 +240,17 @@ function createEngine(
     subjectsOf: subjectsBy(filters),
     tally,
     ...(tracing === undefined ? {} : { traced: tracing.attempt }),
-    onAttempt: (registration, _delivery, attempt) => telemetry.attempted(registration, attempt),
+    onAttempt: (registration, _delivery, attempt) => {
+      telemetry.attempted(registration, attempt);
+      const ending = certificateWarningOf(registration, attempt);
+      if (ending !== undefined) warn(ending);
+    },
     switchOffRule: switchOffRuleOf(config),
     switchOff,
-    onConcern: telemetry.concerned,
+    onConcern: (concern) => {
+      telemetry.concerned(concern);
+      warn(warningOf(concern));
+    },
   });
 }
 

@@ -43,7 +43,7 @@ export function openEgress(
     allow: allowOf(config),
     requestTimeoutMs: config.requestTimeoutMs,
     connectTimeoutMs: config.connectTimeoutMs,
-    extraCa: config.caFile === null ? [] : readAuthorities(config.caFile),
+    extraCa: authoritiesOf(config),
     isOwn: isOwnOf(api),
     proxy: proxyOf(config),
     onBlocked: (blocked) => telemetry.blocked(blocked),
@@ -66,6 +66,11 @@ export function isOwnOf(
 
 function listenersOf(api: FastifyInstance | undefined): AddressInfo[] {
   return (api?.addresses() ?? []).filter((each) => typeof each !== 'string');
+}
+
+/** Trusted besides the usual ones. Throws ConfigError. */
+export function authoritiesOf({ caFile }: Config): readonly string[] {
+  return caFile === null ? [] : readAuthorities(caFile);
 }
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;

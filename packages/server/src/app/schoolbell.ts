@@ -70,14 +70,17 @@ async function assemble(
   const log = options.log ?? createLog(config.logLevel);
   let api: FastifyInstance | undefined;
   const parts = await buildLibrary({ config, hooks: options, keys, store, log, api: () => api });
-  const { library, engine, tally, jobs, indexer, egress, telemetry } = parts;
+  const { library, engine, tally, jobs, indexer, egress, telemetry, warnings, lookout } = parts;
   api = await openApi(config, parts);
   const listener = api;
   const housekeeping = startHousekeeping(config, store, parts);
+  lookout.start();
   warnOfOpenings(config, telemetry);
   const stop = once(async (reason) => {
     telemetry.stopping(reason);
-    await Promise.all([listener.close(), housekeeping.stop(), stopWork(jobs, engine)]);
+    lookout.stop();
+    const work = [housekeeping.stop(), stopWork(jobs, engine), warnings.idle()];
+    await Promise.all([listener.close(), ...work]);
     await Promise.all([indexer.stop(), tally.stop()]);
     await egress.close();
     await store.close();

@@ -46,7 +46,7 @@ const LEARNER: ObjectSchema = {
 
 /** Of events about learners and one course; a bulk enrolment is one notification with many users. */
 export function learnerSchema(action: string): ObjectSchema {
-  return notificationSchema(action, {
+  return flatSchema(action, {
     EnrollmentStatus: {
       type: 'integer',
       format: 'int32',
@@ -75,7 +75,7 @@ export function learnerSchema(action: string): ObjectSchema {
  */
 export function courseSchema(action: string, time: 'date-time' | 'text'): ObjectSchema {
   const describe = time === 'date-time' ? instant : text;
-  return notificationSchema(action, {
+  return flatSchema(action, {
     ...COURSE_MEMBERS,
     TimeStamp: describe('When it happened.'),
   });
@@ -91,7 +91,7 @@ export function userSchema(action: string): ObjectSchema {
       Value: text('Value of the custom field.'),
     },
   };
-  return notificationSchema(action, {
+  return flatSchema(action, {
     UserId: text('Id of the user in the learning platform.'),
     LoginName: text('Login name.'),
     Email: text('E-mail address.'),
@@ -103,7 +103,8 @@ export function userSchema(action: string): ObjectSchema {
   });
 }
 
-function notificationSchema(
+/** Of one whose members lie beside its action. */
+export function flatSchema(
   action: string,
   members: Readonly<Record<string, object>>,
 ): ObjectSchema {

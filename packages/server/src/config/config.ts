@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import { parseDuration } from '../core/duration.ts';
-import { MAX_QUOTA } from '../core/tenant.ts';
+import { isTenantId, MAX_QUOTA } from '../core/tenant.ts';
 import { OPTIONS, type OptionName, variableOf } from './options.ts';
 
 /** What an operator set, judged and typed. */
@@ -42,8 +42,18 @@ export type Config = {
   readonly retentionMs: number;
   readonly auditRetentionMs: number;
   readonly statisticsRetentionMs: number;
+  /** Tenant that gets the warnings of all tenants. */
+  readonly operatorTenant: string | null;
+  /** Null where no warnings are sent by e-mail. */
+  readonly mail: MailConfig | null;
   readonly showSecrets: boolean;
   readonly logLevel: LogLevel;
+};
+
+export type MailConfig = {
+  readonly url: string;
+  readonly from: string;
+  readonly to: readonly string[];
 };
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -100,6 +110,8 @@ export function readConfig(
       min: 61 * 86_400_000,
       max: 3_650 * 86_400_000,
     }),
+    operatorTenant: read.tenant('operatorTenant'),
+    mail: read.mail(),
     showSecrets: read.switch('showSecrets'),
     logLevel: read.logLevel(),
   };
@@ -202,6 +214,24 @@ class Reader {
     return this.#refuse('adminKey', '32 to 128 printable characters without spaces');
   }
 
+  tenant(name: OptionName): string | null {
+    const id = this.optional(name);
+    if (id === null || isTenantId(id)) return id;
+    return this.#refuse(name, 'the id of a tenant');
+  }
+
+  mail(): MailConfig | null {
+    const url = this.optional('smtpUrl');
+    const to = this.list('mailTo');
+    if (url === null && to.length === 0) return null;
+    if (url === null || !isMailServer(url))
+      return this.#refuse('smtpUrl', 'smtp[s]://[user:password@]host[:port]');
+    if (to.length === 0 || !to.every(isAddress))
+      return this.#refuse('mailTo', 'e-mail addresses, separated by commas, beside --smtp-url');
+    const from = this.text('mailFrom');
+    return isAddress(from) ? { url, from, to } : this.#refuse('mailFrom', 'an e-mail address');
+  }
+
   logLevel(): LogLevel {
     const level = LOG_LEVELS.find((known) => known === this.text('logLevel').toLowerCase());
     return level ?? this.#refuse('logLevel', `one of ${LOG_LEVELS.join(', ')}`);
@@ -217,6 +247,19 @@ class Reader {
     const given = option.secret === true ? '' : ` It is '${this.text(name)}'.`;
     throw new ConfigError(`--${option.flag} (${variableOf(option)}) takes ${wanted}.${given}`);
   }
+}
+
+function isAddress(text: string): boolean {
+  return text.length <= 320 && /^[^\s@<>,;:"()[\]\\]+@[^\s@<>,;:"()[\]\\]+$/.test(text);
+}
+
+const MAIL_PROTOCOLS: readonly string[] = ['smtp:', 'smtps:'];
+
+function isMailServer(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { protocol, hostname, pathname, search, hash } = new URL(url);
+  const isBare = ['', '/'].includes(pathname) && search === '' && hash === '';
+  return MAIL_PROTOCOLS.includes(protocol) && hostname !== '' && isBare;
 }
 
 /** True for an address with or without the length of a prefix, written in full. */

@@ -1,3 +1,5 @@
+import { WARNING_OPTIONS } from './warning-options.ts';
+
 /** One option of the server: its flag, variable, help and documentation all come from here. */
 export type Option = {
   /** The flag without its dashes; the variable is `SCHOOLBELL_` and the same in capitals. */
@@ -43,6 +45,10 @@ export type OptionName =
   | 'retention'
   | 'auditRetention'
   | 'statisticsRetention'
+  | 'operatorTenant'
+  | 'smtpUrl'
+  | 'mailFrom'
+  | 'mailTo'
   | 'showSecrets'
   | 'logLevel';
 
@@ -263,6 +269,7 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     help: 'How long statistics are kept: by the minute for 2 days, by the hour for 60, then by the day. At least 61 days.',
     default: '800d',
   },
+  ...WARNING_OPTIONS,
   showSecrets: {
     flag: 'show-secrets',
     kind: 'switch',

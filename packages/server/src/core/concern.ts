@@ -1,3 +1,4 @@
+import type { Id } from './id.ts';
 import type { Registration } from './registration.ts';
 import type { ToldAt } from './streak.ts';
 
@@ -27,4 +28,12 @@ export type Concern = {
   | { readonly kind: 'gone'; readonly reason: string }
   /** It took a delivery, after others were told that it fails or was switched off. */
   | { readonly kind: 'recovered'; readonly wasOff: boolean }
+  /** One of its deliveries used up its schedule. */
+  | {
+      readonly kind: 'exhausted';
+      readonly deliveryId: Id;
+      readonly eventId: Id;
+      /** What its last attempt came to. */
+      readonly sentence: string;
+    }
 );

@@ -5,6 +5,7 @@ import {
   type RegistrationRef,
   WILDCARD,
 } from './registration.ts';
+import { isOwnAction } from './warning.ts';
 
 export type Match = {
   readonly registration: Registration;
@@ -16,7 +17,8 @@ export type Match = {
 type TenantIndex = Map<string, Registration[]>;
 
 /**
- * Which registrations get an event. Names compare ignoring case; `*` matches every action; each
+ * Which registrations get an event. Names compare ignoring case; `*` matches every action but
+ * Schoolbell's own; each
  * registration comes once, however many of its filters match. Costs as much as there are matches,
  * however many registrations there are; conditions are looked at for what the filters let through.
  * Paused ones match too: their deliveries are held.
@@ -85,7 +87,8 @@ export class MatchIndex {
 }
 
 function matchOne(index: TenantIndex, action: string): readonly Match[] {
-  const all = index.get(WILDCARD) ?? [];
+  // Whoever listens in on all events of a platform did not ask for troubles of its webhooks.
+  const all = isOwnAction(action) ? [] : (index.get(WILDCARD) ?? []);
   const named = index.get(action.toLowerCase()) ?? [];
   if (named.length === 0) return all.map(whole);
   if (all.length === 0) return named.map(whole);

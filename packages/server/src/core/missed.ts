@@ -3,6 +3,7 @@ import { readConditions } from './conditions-read.ts';
 import { pathsOf } from './conditions.ts';
 import { PathTree } from './payload-paths.ts';
 import { type Registration, WILDCARD } from './registration.ts';
+import { isOwnAction } from './warning.ts';
 
 /** Why an event has no delivery to a registration. */
 export type Missed = {
@@ -48,9 +49,10 @@ export function whyMissed(registration: Asked, event: Happened): Missed {
 /** The notifications that its filters let through. */
 function offeredTo({ filters }: Asked, { actions, notifications }: Happened): readonly string[] {
   const names = new Set(filters.map((name) => name.toLowerCase()));
-  return notifications.filter(
-    (_text, index) => names.has(WILDCARD) || names.has((actions[index] ?? '').toLowerCase()),
-  );
+  return notifications.filter((_text, index) => {
+    const action = actions[index] ?? '';
+    return names.has(action.toLowerCase()) || (names.has(WILDCARD) && !isOwnAction(action));
+  });
 }
 
 /** Of the first notification; undefined when one of them meets the conditions. */

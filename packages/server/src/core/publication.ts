@@ -1,6 +1,7 @@
 import { AppError } from './errors.ts';
 import { JsonError, JsonScanner } from './json-scan.ts';
 import { isTenantId } from './tenant.ts';
+import { isOwnAction } from './warning.ts';
 
 /** One event as a publisher hands it over, read but not yet matched. */
 export type EventDraft = {
@@ -190,6 +191,8 @@ function notification(
   { action, seenAction }: Pick<Members, 'action' | 'seenAction'>,
 ): Notification {
   if (!seenAction) throw new AppError('bad_request', `A notification needs an Action. ${SHAPES}`);
+  if (action !== null && isOwnAction(action))
+    throw new AppError('bad_request', "Actions that begin with 'Schoolbell.' are its own.");
   if (action === null || !isAction(action)) {
     throw new AppError(
       'bad_request',

@@ -19,7 +19,12 @@ export type AcceptRequest = {
 };
 
 export type AcceptAnswer =
-  | { readonly kind: 'accepted'; readonly receipts: readonly string[] }
+  | {
+      readonly kind: 'accepted';
+      readonly receipts: readonly string[];
+      /** True when it was accepted before, and this wrote nothing. */
+      readonly isRepeated: boolean;
+    }
   | { readonly kind: 'conflict' }
   /** Nothing of it was written. */
   | ({ readonly kind: 'over quota' } & OverQuota);
@@ -191,7 +196,7 @@ export class Acceptor {
         if (m.held) this.#options.onHeld(m.registration);
         else this.#options.onCommitted(m.registration, m.delivery, m.leased && !isUnleased);
       }
-      return { kind: 'accepted', receipts: prepared.receipts };
+      return { kind: 'accepted', receipts: prepared.receipts, isRepeated: false };
     }
     this.#undo(prepared);
     return acceptance?.kind === 'repeated' ? answerOf(acceptance) : { kind: 'conflict' };
@@ -224,7 +229,7 @@ export class Acceptor {
 
 function answerOf(earlier: Earlier): AcceptAnswer {
   if (earlier.kind === 'conflict') return earlier;
-  return { kind: 'accepted', receipts: earlier.answer.split('\n') };
+  return { kind: 'accepted', receipts: earlier.answer.split('\n'), isRepeated: true };
 }
 
 function lengthOf({ events }: AcceptRequest): number {

@@ -1,5 +1,6 @@
 import type { Attempt } from '../core/attempt.ts';
 import type { Delivery } from '../core/delivery.ts';
+import { explain } from '../core/explain.ts';
 import { judge } from '../core/outcome.ts';
 import type { Registration, RegistrationRef } from '../core/registration.ts';
 import type { Settlement } from '../store/port.ts';
@@ -15,7 +16,7 @@ import type { Window } from './window.ts';
 export type AftermathOptions = {
   readonly engine: Pick<
     EngineOptions,
-    'store' | 'tally' | 'clock' | 'random' | 'schedule' | 'onAttempt'
+    'store' | 'tally' | 'clock' | 'random' | 'schedule' | 'onAttempt' | 'onConcern'
   >;
   readonly watch: Watch;
   readonly settler: Settler;
@@ -66,7 +67,11 @@ export class Aftermath {
       registration === undefined
         ? Promise.resolve()
         : this.#options.watch.take(registration, lane.key, judge(attempt.outcome));
-    const { id: deliveryId, tenant, ordered } = delivery;
+    const { id: deliveryId, tenant, eventId, ordered } = delivery;
+    if (next.state === 'exhausted' && registration !== undefined) {
+      const { sentence } = explain(attempt.outcome);
+      engine.onConcern({ kind: 'exhausted', registration, at: now, deliveryId, eventId, sentence });
+    }
     const settlement = { tenant, deliveryId, attempt, next, ordered };
     void this.#settle({ settlement, delivery }, lane, watched);
     attend(lane);

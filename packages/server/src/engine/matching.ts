@@ -1,5 +1,5 @@
 import { type Delivery, NOTIFICATION_SEPARATOR } from '../core/delivery.ts';
-import { newId } from '../core/id.ts';
+import { type Id, newId } from '../core/id.ts';
 import type { Match, MatchIndex } from '../core/match.ts';
 import { orderKeys } from '../core/ordering.ts';
 import { isActive, type Registration } from '../core/registration.ts';
@@ -14,6 +14,8 @@ export type EventToAccept = {
   readonly trace?: string;
   /** True for what no tenant publishes: its quota is not looked at. */
   readonly isExempt: boolean;
+  /** A registration that does not get it, whatever it subscribed to. */
+  readonly except?: Id;
 };
 
 /** The subjects of a notification by the catalogue, each as one text. */
@@ -56,6 +58,7 @@ export class Matching {
     const subjects = this.#subjectsOf(event);
     const traced = event.trace === undefined ? {} : { trace: event.trace };
     for (const { registration, picks } of this.#options.index.match(tenant, actions, texts)) {
+      if (registration.id === event.except) continue;
       const notifications = picks === null ? texts : picks.map((pick) => texts[pick] ?? '');
       const keys = orderKeys(registration.ordering, () => subjects(picks));
       const delivery = {

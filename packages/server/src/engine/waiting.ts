@@ -70,6 +70,12 @@ export class Waiting {
     return waiting >= quota ? { tenant, waiting, quota } : undefined;
   }
 
+  /** Of one tenant, pending and held. */
+  of(tenant: string): number {
+    const { pending, held } = this.#counts.get(tenant) ?? NOTHING;
+    return Math.max(0, pending + held);
+  }
+
   /** Of all tenants. */
   total(): Readonly<Count> {
     const total = { ...NOTHING };

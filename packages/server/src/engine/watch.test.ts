@@ -106,6 +106,8 @@ function lineOf(concern: Concern): string {
     }
     case 'switched-off':
       return `switched off, ${concern.failures} failures`;
+    case 'exhausted':
+      return 'exhausted';
     case 'gone':
       return 'gone';
     case 'recovered':

@@ -1,10 +1,12 @@
 import { BUILTIN_FILTERS, WILDCARD_FILTER } from '../catalog/builtin.ts';
+import { WARNING_FILTERS } from '../catalog/warnings.ts';
 import { type AuditEntry, auditEntry, type Origin, SERVICE } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import { subjectKeys } from '../core/subjects.ts';
 import { AppError } from '../core/errors.ts';
 import type { Filter } from '../core/filter.ts';
 import { isPrivateFilter, type Registration, WILDCARD } from '../core/registration.ts';
+import { isOwnAction } from '../core/warning.ts';
 import type { Store } from '../store/port.ts';
 import { filterNote } from './audit.ts';
 import type { Filters } from './library.ts';
@@ -26,7 +28,10 @@ export type FiltersService = Filters & {
 export async function createFilters({ store, clock }: FiltersDeps): Promise<FiltersService> {
   const own = new Map((await store.filters()).map((filter) => [filter.name.toLowerCase(), filter]));
   const builtIn = new Map(
-    [...BUILTIN_FILTERS, WILDCARD_FILTER].map((filter) => [filter.name.toLowerCase(), filter]),
+    [...BUILTIN_FILTERS, ...WARNING_FILTERS, WILDCARD_FILTER].map((filter) => [
+      filter.name.toLowerCase(),
+      filter,
+    ]),
   );
   const noteOf = (by: Origin, before?: Filter, after?: Filter): AuditEntry =>
     auditEntry(clock.now(), by, {
@@ -37,7 +42,7 @@ export async function createFilters({ store, clock }: FiltersDeps): Promise<Filt
       after: after === undefined ? null : filterNote(after),
     });
   return {
-    list: () => [...BUILTIN_FILTERS, ...own.values(), WILDCARD_FILTER],
+    list: () => [...BUILTIN_FILTERS, ...WARNING_FILTERS, ...own.values(), WILDCARD_FILTER],
     // Names are ASCII: letters that fold to ASCII ones, such as the Kelvin sign, are others.
     get: (name) => {
       if (!/^[\x20-\x7e]*$/.test(name)) return undefined;
@@ -72,7 +77,7 @@ function refuseReserved(name: string, builtIn: ReadonlyMap<string, Filter>): voi
   if (builtIn.has(name.toLowerCase())) {
     throw new AppError('conflict', `The filter '${name}' is built in and stays as it is.`);
   }
-  if (isPrivateFilter(name) || name === WILDCARD) {
+  if (isPrivateFilter(name) || isOwnAction(name) || name === WILDCARD) {
     throw new AppError('bad_request', `'${name}' is not a name for a filter.`);
   }
 }
