@@ -98,6 +98,7 @@ test('over its quota too a call that was accepted before is answered as then', a
   assert.deepEqual(await answered({ kind: 'repeated', answer: 'one\ntwo' }), {
     kind: 'accepted',
     receipts: ['one', 'two'],
+    isRepeated: true,
   });
   assert.deepEqual(await answered({ kind: 'conflict' }), { kind: 'conflict' });
 });
