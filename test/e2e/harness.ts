@@ -95,7 +95,7 @@ export async function storeOptions(): Promise<SchoolbellOptions> {
 /** A server on a folder of its own, or a database, which `restart` opens again. */
 export class TestServer {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'schoolbell-e2e-'));
-  readonly #options: SchoolbellOptions;
+  #options: SchoolbellOptions;
   #running: RunningSchoolbell | undefined;
   #store: Promise<SchoolbellOptions> | undefined;
 
@@ -108,7 +108,9 @@ export class TestServer {
     return this.#running;
   }
 
-  async start(): Promise<void> {
+  /** `more` holds from now on. */
+  async start(more: SchoolbellOptions = {}): Promise<void> {
+    this.#options = { ...this.#options, ...more };
     this.#store ??= storeOptions();
     this.#running = await startSchoolbell({
       dataDir: this.folder,
