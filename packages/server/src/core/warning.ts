@@ -124,11 +124,13 @@ function ofRegistration(
   return { name, tenant, about: id, registration: id, ...told, facts };
 }
 
-/** Never its URI: that may hold credentials. */
+const SHOWN_LENGTH = 100;
+
+/** Never its URI: that may hold credentials. Its description is a stranger's text, kept to one line. */
 function nameOf({ id, description }: Ref): string {
-  return description === null || description === ''
-    ? `registration ${id}`
-    : `registration '${description}' (${id})`;
+  const shown = (description ?? '').replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+  if (shown === '') return `registration ${id}`;
+  return `registration '${shown.slice(0, SHOWN_LENGTH).toWellFormed()}' (${id})`;
 }
 
 function iso(at: number): string {
