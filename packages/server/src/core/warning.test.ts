@@ -7,10 +7,7 @@ const REGISTRATION = { id: 'r1', tenant: 't', webHookUri: 'https://user:secret@r
 test('a description that forges lines or turns text is told on one line, and cut', () => {
   const description = `Records\r\nAll is well.\u202e\u2028${'x'.repeat(500)}`;
   const { message } = gone({ ...REGISTRATION, description });
-  assert.match(
-    message,
-    /^The registration 'Records All is well\. x{79}' \(r1\) answered 410 Gone/,
-  );
+  assert.match(message, /^The registration 'Records All is well\. x{79}' \(r1\) answered 410 Gone/);
   assert.doesNotMatch(message, /[\r\n\u202e\u2028]|x{100}/);
 });
 

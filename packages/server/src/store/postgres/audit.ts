@@ -37,7 +37,7 @@ export async function audit(database: Database, query: AuditQuery): Promise<read
   const conditions = new Conditions();
   if (query.tenant !== undefined) conditions.add('tenant = ?', query.tenant);
   conditions.idRange('id', query);
-  const sql = `select record\n  from audit${conditions.where}\n order by id desc\n limit ?`;
+  const sql = `select record\n  from audit${conditions.where}\n order by id desc`;
   const rows = await conditions.read(database, sql, query.limit);
   return rows.map((row) => parse<AuditEntry>(row, 'record'));
 }

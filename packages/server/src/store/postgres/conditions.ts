@@ -2,6 +2,8 @@ import { type Id, idAt } from '../../core/id.ts';
 import type { Row } from '../rows.ts';
 import { codeOf, type Database, NOT_TEXT } from './database.ts';
 
+const LIMIT = 'limit ?';
+
 /** The lines of a `where`, with the values they compare with. */
 export class Conditions {
   readonly #lines: string[] = [];
@@ -34,10 +36,14 @@ export class Conditions {
     return this.#lines.length === 0 ? '' : `\n where ${this.#lines.join('\n   and ')}`;
   }
 
-  /** Runs a statement with these values and its `limit ?`; it is named by its text, of which there are few. */
+  /**
+   * Runs a statement with these values and a limit, where it says `limit ?` or else at its end; it is
+   * named by its text, of which there are few.
+   */
   async read(database: Database, sql: string, limit: number): Promise<readonly Row[]> {
     const values = [...this.#values, limit];
-    const text = sql.replace('limit ?', `limit $${values.length}`);
+    const placed = sql.includes(LIMIT) ? sql : `${sql}\n ${LIMIT}`;
+    const text = placed.replace(LIMIT, `limit $${values.length}`);
     try {
       return await database.query({ name: nameOf(text), text }, values);
     } catch (error) {

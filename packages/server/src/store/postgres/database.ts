@@ -135,7 +135,7 @@ const TYPES = new pg.TypeOverrides();
 TYPES.setTypeParser(pg.types.builtins.INT8, Number);
 
 /** Classes of SQLSTATE that mean: not now. Connection, resources, intervention, system. */
-const UNAVAILABLE = /^(08|53|57|58|25006|40|55)/;
+const UNAVAILABLE = /^(08(?!P01)|53|57|58|25006|40|55)/;
 const TRY_AGAIN_AFTER_SECONDS = 5;
 
 /** SQLSTATE of text that no column can hold, such as one with a NUL. */

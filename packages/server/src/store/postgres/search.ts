@@ -48,9 +48,8 @@ export async function choose(
   const sizes = await Promise.all(
     sources.map(async ({ from, range }) => {
       const conditions = range(before);
-      return (
-        await conditions.read(database, `\nselect 1${from}${conditions.where}\n limit ?`, SMALL)
-      ).length;
+      return (await conditions.read(database, `\nselect 1${from}${conditions.where}`, SMALL))
+        .length;
     }),
   );
   const least = Math.min(...sizes);
@@ -97,7 +96,7 @@ async function floorOf(
   below: { readonly before?: Id },
 ): Promise<Id | null> {
   const conditions = source.range(below);
-  const sql = `\nselect ${id} as id${source.from}${conditions.where}\n order by ${source.order}\n offset ${rows - 1}\n limit ?`;
+  const sql = `\nselect ${id} as id${source.from}${conditions.where}\n order by ${source.order}\n offset ${rows - 1}`;
   const [row] = await conditions.read(database, sql, 1);
   return row === undefined ? null : text(row, 'id');
 }
