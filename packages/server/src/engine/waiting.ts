@@ -58,6 +58,10 @@ export class Waiting {
   /** Learns that so many deliveries went from one state to another; from null they are new. */
   moved(tenant: string, from: DeliveryState | null, to: DeliveryState | null, by = 1): void {
     shift(this.#counts, tenant, { from, to, by });
+    // This node may send what another accepted and it did not count: less than none is none.
+    const count = countOf(this.#counts, tenant);
+    count.pending = Math.max(0, count.pending);
+    count.held = Math.max(0, count.held);
     if (this.#since !== undefined) shift(this.#since, tenant, { from, to, by });
   }
 
