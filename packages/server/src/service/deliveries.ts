@@ -2,7 +2,7 @@ import { type AuditEntry, auditEntry, type Origin, SERVICE } from '../core/audit
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { Id } from '../core/id.ts';
-import type { RegistrationRef } from '../core/registration.ts';
+import { heldReason, isActive, type RegistrationRef } from '../core/registration.ts';
 import type { DeliveryRow, Store } from '../store/port.ts';
 import type { Waiting } from '../engine/waiting.ts';
 import { type Indexer, indexFor } from './indexer.ts';
@@ -29,7 +29,8 @@ export function createDeliveries(deps: DeliveriesDeps): Deliveries {
   return {
     list: async (query) => {
       await indexFor(deps.index, query);
-      return readPage(query, (asked) => store.deliveries(asked));
+      const { items, next } = await readPage(query, (asked) => store.deliveries(asked));
+      return { items: items.map((row) => withReason(registrations, row)), next };
     },
     count: async (query) => {
       await indexFor(deps.index, query);
@@ -39,7 +40,8 @@ export function createDeliveries(deps: DeliveriesDeps): Deliveries {
       const found = await store.delivery(tenant, id);
       if (found === undefined) return undefined;
       const registration = registrations.get(tenant, found.row.registrationId);
-      return { ...found, histories: await historiesOf(store, found, registration) };
+      const row = withReason(registrations, found.row);
+      return { ...found, row, histories: await historiesOf(store, found, registration) };
     },
     retry: async (tenant, id, by = SERVICE) => {
       const found = await store.delivery(tenant, id);
@@ -82,6 +84,14 @@ function noteOf(
     before: { State: row.state },
     after: { State: to },
   });
+}
+
+/** What was accepted for a registration that was off already is held for its registration's reason. */
+function withReason(registrations: Pick<Registrations, 'get'>, row: DeliveryRow): DeliveryRow {
+  if (row.state !== 'held' || row.reason !== null) return row;
+  const registration = registrations.get(row.tenant, row.registrationId);
+  if (registration === undefined || isActive(registration)) return row;
+  return { ...row, reason: heldReason(registration) };
 }
 
 function ownerOf({ tenant, registrationId }: DeliveryRow): RegistrationRef {

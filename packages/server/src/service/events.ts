@@ -81,10 +81,7 @@ async function publish(
   caller: Caller,
   call: PublishCall,
 ): Promise<readonly string[]> {
-  const events = call.events.map((draft) => {
-    const event = toAccept(deps, caller, { draft, ...tracedBy(call) });
-    return call.isOwn === true ? { ...event, isExempt: true } : event;
-  });
+  const events = call.events.map((draft) => toAccept(deps, caller, { draft, ...tracedBy(call) }));
   if (call.idempotencyKey !== null) {
     const idempotency = { tenant: caller.tenant, key: call.idempotencyKey, hash: call.hash() };
     return receiptsOf(await deps.accept({ events, idempotency }), call.idempotencyKey);

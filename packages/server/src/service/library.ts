@@ -147,8 +147,6 @@ export type PublishCall = {
   readonly trace?: string;
   /** SHA-256 of the body, made only when asked for. */
   readonly hash: () => string;
-  /** True for what Schoolbell itself has to say: it is taken over the tenant's quota too. */
-  readonly isOwn?: boolean;
 };
 
 export type Page<T> = { readonly items: readonly T[]; readonly next: string | null };
