@@ -77,6 +77,19 @@ test('near its quota what others did is learnt within a second, and not more oft
   await waiting.stop();
 });
 
+test('sending what another node accepted never makes it less than nothing', async () => {
+  const { store, time, waiting } = await open([{ tenant: 'a', pending: 1, held: 0 }], 3);
+  waiting.moved('a', 'pending', 'delivered', 100);
+  waiting.moved('a', null, 'pending', 3);
+  assert.equal(waiting.overQuota('a')?.waiting, 3);
+  time.now += 5000;
+  waiting.overQuota('a');
+  waiting.moved('a', 'pending', 'delivered', 5);
+  await store.answer({ tenant: 'a', pending: 4, held: 1 });
+  assert.deepEqual(waiting.total(), { pending: 0, held: 1 });
+  await waiting.stop();
+});
+
 test('what moves while the store counts is not lost', async () => {
   const { store, time, waiting } = await open([{ tenant: 'a', pending: 10, held: 0 }]);
   time.now += 5000;

@@ -57,12 +57,13 @@ export class Waiting {
 
   /** Learns that so many deliveries went from one state to another; from null they are new. */
   moved(tenant: string, from: DeliveryState | null, to: DeliveryState | null, by = 1): void {
-    shift(this.#counts, tenant, { from, to, by });
-    // This node may send what another accepted and it did not count: less than none is none.
-    const count = countOf(this.#counts, tenant);
-    count.pending = Math.max(0, count.pending);
-    count.held = Math.max(0, count.held);
-    if (this.#since !== undefined) shift(this.#since, tenant, { from, to, by });
+    const change = { ...NOTHING };
+    if (from === 'pending' || from === 'held') change[from] -= by;
+    if (to === 'pending' || to === 'held') change[to] += by;
+    apply(this.#counts, tenant, change);
+    if (this.#since === undefined) return;
+    const since = this.#since.get(tenant) ?? NOTHING;
+    this.#since.set(tenant, sum(since, change));
   }
 
   /** Undefined while the tenant may have more. */
@@ -77,7 +78,7 @@ export class Waiting {
   /** Of one tenant, pending and held. */
   of(tenant: string): number {
     const { pending, held } = this.#counts.get(tenant) ?? NOTHING;
-    return Math.max(0, pending + held);
+    return pending + held;
   }
 
   /** Of all tenants. */
@@ -87,7 +88,7 @@ export class Waiting {
       total.pending += pending;
       total.held += held;
     }
-    return { pending: Math.max(0, total.pending), held: Math.max(0, total.held) };
+    return total;
   }
 
   /** What fails is made up for by the next time. */
@@ -113,11 +114,7 @@ export class Waiting {
     const counts = new Map<string, Count>();
     for (const { tenant, pending, held } of await store.unfinished())
       counts.set(tenant, { pending, held });
-    for (const [tenant, { pending, held }] of since) {
-      const count = countOf(counts, tenant);
-      count.pending += pending;
-      count.held += held;
-    }
+    for (const [tenant, change] of since) apply(counts, tenant, change);
     this.#counts = counts;
     this.#notBefore = Math.max(this.#notBefore, now() + COUNTING_SHARE * (now() - began));
   }
@@ -125,23 +122,12 @@ export class Waiting {
 
 const NOTHING: Readonly<Count> = { pending: 0, held: 0 };
 
-type Move = {
-  readonly from: DeliveryState | null;
-  readonly to: DeliveryState | null;
-  readonly by: number;
-};
-
-function shift(counts: Map<string, Count>, tenant: string, { from, to, by }: Move): void {
-  const count = countOf(counts, tenant);
-  if (from === 'pending' || from === 'held') count[from] -= by;
-  if (to === 'pending' || to === 'held') count[to] += by;
+function sum(a: Readonly<Count>, b: Readonly<Count>): Count {
+  return { pending: a.pending + b.pending, held: a.held + b.held };
 }
 
-function countOf(counts: Map<string, Count>, tenant: string): Count {
-  let count = counts.get(tenant);
-  if (count === undefined) {
-    count = { ...NOTHING };
-    counts.set(tenant, count);
-  }
-  return count;
+/** Never less than nothing: what this node sends may have been accepted by another since both counted. */
+function apply(counts: Map<string, Count>, tenant: string, change: Readonly<Count>): void {
+  const { pending, held } = sum(counts.get(tenant) ?? NOTHING, change);
+  counts.set(tenant, { pending: Math.max(0, pending), held: Math.max(0, held) });
 }
