@@ -131,6 +131,12 @@ export class TestServer {
     return Buffer.concat(files.map((file) => readFileSync(join(this.folder, file))));
   }
 
+  /** What the files of the store hold, byte for byte: also what nothing in them refers to any more. */
+  async bytes(): Promise<Buffer> {
+    const { databaseUrl = null } = (await this.#store) ?? {};
+    return databaseUrl === null ? this.stored() : await filesOf(databaseUrl);
+  }
+
   async stop(): Promise<void> {
     await this.#running?.stop();
     this.#running = undefined;
@@ -139,6 +145,24 @@ export class TestServer {
   async end(): Promise<void> {
     await this.stop();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The files of a database whose server runs on this machine. */
+async function filesOf(url: string): Promise<Buffer> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query('checkpoint');
+    const { rows } = await client.query<{ folder: string }>(
+      `select current_setting('data_directory') || '/base/' || oid as folder
+         from pg_database
+        where datname = current_database()`,
+    );
+    const folder = rows[0]?.folder ?? '';
+    return Buffer.concat(readdirSync(folder).map((file) => readFileSync(join(folder, file))));
+  } finally {
+    await client.end();
   }
 }
 

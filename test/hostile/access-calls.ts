@@ -34,6 +34,10 @@ export type Route = {
   readonly isAudited?: boolean;
   /** What is sent with the id of another tenant, where it must be read before the id is looked up. */
   readonly bodyForForeign?: object;
+  /** True where it takes what people are called by, not ids: nothing is found, whoever has it. */
+  readonly isSearch?: boolean;
+  /** Members of its answer that are others in each call. */
+  readonly varying?: readonly string[];
 };
 
 const id = (value: string): GoodCall => ({ params: { id: value } });
@@ -157,6 +161,20 @@ export const ROUTES: Readonly<Record<string, Route>> = {
     call: async (make) => id(await make.replay()),
   },
   statistics: { access: 'read', call: plain },
+  exportSubject: {
+    access: 'read',
+    isSearch: true,
+    varying: ['ExportedAt'],
+    isAudited: true,
+    call: () => ({ params: { key: 'ana@school.example' } }),
+  },
+  eraseSubject: {
+    access: 'write',
+    isSearch: true,
+    varying: ['Id', 'Subject', 'ErasedAt'],
+    isAudited: true,
+    call: () => ({ params: { key: 'ana@school.example' } }),
+  },
   listTenants: { access: 'admin', call: plain },
   createTenant: {
     access: 'admin',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { request as httpRequest } from 'node:http';
 import { after, before, test } from 'node:test';
-import { caller, type Json, TestReceiver, TestServer } from '../e2e/harness.ts';
+import { type Answer, caller, type Json, TestReceiver, TestServer } from '../e2e/harness.ts';
 import {
   type Access,
   type Make,
@@ -114,8 +114,8 @@ test('every id of another tenant answers as an unknown one, on every route, and 
         await callWith(stranger, operation, { parameters, id: unknown, uri: 'nobody' }),
       ];
       assert.deepEqual(
-        [foreign.status, foreign.text.replaceAll(id, '<id>')],
-        [none.status, none.text.replaceAll(unknown, '<id>')],
+        [foreign.status, plainText(operation, foreign).replaceAll(id, '<id>')],
+        [none.status, plainText(operation, none).replaceAll(unknown, '<id>')],
         `${operation.method} ${operation.path} with the ${kind} of another tenant`,
       );
       statuses.add(foreign.status);
@@ -174,7 +174,18 @@ function expectedForForeign({ operationId }: Operation, parameters: readonly str
   if (ROUTES[operationId]?.access === 'admin') return 403;
   // Automation tools unsubscribe twice: gone is gone.
   if (operationId === 'deleteSubscription') return 200;
+  if (ROUTES[operationId]?.isSearch === true) return 200;
   return parameters.length > 0 ? 404 : 200;
+}
+
+/** An answer without what is another in each. */
+function plainText({ operationId }: Operation, { text }: Answer): string {
+  const varying = ROUTES[operationId]?.varying ?? [];
+  return varying.reduce(
+    (rest, name) =>
+      rest.replace(new RegExp(`"${name}":"[0-9a-f]{32}"|"${name}":"[\\d:TZ.-]+"`), ''),
+    text,
+  );
 }
 
 async function victimIds(): Promise<Readonly<Record<string, string>>> {
@@ -256,8 +267,9 @@ test('every call that changes something is in the audit log, by its request id',
     const { access, isAudited = false, call } = ROUTES[operation.operationId]!;
     assert.equal(
       isAudited,
-      operation.method !== 'GET' && access !== 'read' && access !== 'publish',
-      `${operation.operationId}: all calls but reads and publishing are audited`,
+      operation.operationId === 'exportSubject' ||
+        (operation.method !== 'GET' && access !== 'read' && access !== 'publish'),
+      `${operation.operationId}: all calls but reads of no person and publishing are audited`,
     );
     const good = await call(make);
     const answer = await inTenant(operation.method, pathOf(operation, good), good.body);

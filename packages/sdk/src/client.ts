@@ -40,6 +40,37 @@ export type Registration = Required<
   readonly Ordering?: 'subject' | 'strict';
 };
 
+/** What is kept about one learner: events, newest first, with where they went. */
+export type LearnerExport = {
+  readonly Subject: string;
+  readonly ExportedAt: string;
+  readonly Events: readonly {
+    readonly Id: string;
+    readonly AcceptedAt: string;
+    readonly OccurredAt: string | null;
+    readonly Actions: readonly string[];
+    /** The learner's, and no others of the event. */
+    readonly Notifications: readonly AnyNotification[];
+    readonly Deliveries: readonly (Delivery & { readonly History: readonly unknown[] })[];
+  }[];
+};
+
+/** What was erased, and how many of each. It names nobody: `Subject` is what the audit log calls the learner. */
+export type ErasureReceipt = {
+  readonly Id: string;
+  readonly Subject: string;
+  readonly ErasedAt: string;
+  readonly Events: number;
+  readonly Notifications: number;
+  readonly Deliveries: number;
+  readonly Attempts: number;
+  readonly Cancelled: number;
+  /** Deliveries that have to end before what they carry is erased, by itself. */
+  readonly Waiting: number;
+  /** False where the database overwrites what was erased only later. */
+  readonly BytesGone: boolean;
+};
+
 export type SecretChange = {
   /** One is made where it is left out. */
   readonly Secret?: string;
@@ -193,6 +224,20 @@ export class SchoolbellClient {
 
   retry(deliveryId: string): Promise<void> {
     return this.#call('POST', `/webhooks/deliveries/${encodeURIComponent(deliveryId)}/retry`);
+  }
+
+  /** All that is kept about one learner, by id, e-mail address or login name. Reading it is on record. */
+  exportLearner(learner: string): Promise<LearnerExport> {
+    return this.#call('GET', `/webhooks/subjects/${encodeURIComponent(learner)}`);
+  }
+
+  /**
+   * Erases all that is kept about one learner. What waits to be sent is sent first and erased then,
+   * unless it is to be cancelled.
+   */
+  eraseLearner(learner: string, pending: 'send' | 'cancel' = 'send'): Promise<ErasureReceipt> {
+    const path = `/webhooks/subjects/${encodeURIComponent(learner)}?pending=${pending}`;
+    return this.#call('DELETE', path);
   }
 
   previewResume(registrationId: string): Promise<ResumePreview> {

@@ -1,5 +1,7 @@
 export {
   type ChangedSecret,
+  type ErasureReceipt,
+  type LearnerExport,
   type Delivery,
   type PublishOptions,
   type Receipt,

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../core/errors.ts';
 import { newId } from '../core/id.ts';
+import { MAX_SUBJECT_LENGTH } from '../core/subjects.ts';
 import { adminRoutes } from './admin.ts';
 import { auditRoutes } from './audit.ts';
 import { createAuthentication } from './auth.ts';
@@ -12,6 +13,7 @@ import { createErrorHandler } from './errors.ts';
 import { eventRoutes } from './events.ts';
 import { feedRoutes } from './feed.ts';
 import { filterRoutes } from './filters.ts';
+import { learnerRoutes } from './learners.ts';
 import { matchRoutes } from './match.ts';
 import { withoutPrefix } from './links.ts';
 import { registrationRoutes } from './registrations.ts';
@@ -24,6 +26,8 @@ import { subscribeRoutes } from './subscribe.ts';
 import { addUnknownRoute } from './unknown-route.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
+/** Of the longest key of a learner, each character of which may be written as three bytes in percent signs. */
+const MAX_PARAMETER_LENGTH = 9 * MAX_SUBJECT_LENGTH;
 const MAX_HEADERS = 100;
 const KEEP_ALIVE_MS = 75_000;
 /** On every answer; the log and the audit log name the call by it. Ids that callers send are not taken. */
@@ -39,7 +43,11 @@ export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
     genReqId: () => newId(Date.now()),
     requestIdHeader: false,
     rewriteUrl: (request) => withoutPrefix(request.url ?? '/'),
-    routerOptions: { caseSensitive: false, ignoreTrailingSlash: true, maxParamLength: 512 },
+    routerOptions: {
+      caseSensitive: false,
+      ignoreTrailingSlash: true,
+      maxParamLength: MAX_PARAMETER_LENGTH,
+    },
     // Paths that cannot be routed.
     frameworkErrors: (error, request, reply) => {
       addHeaders(request, reply);
@@ -66,6 +74,7 @@ export async function createApi(deps: RouteDeps): Promise<FastifyInstance> {
       deliveryRoutes,
       replayRoutes,
       resumingRoutes,
+      learnerRoutes,
       adminRoutes,
       auditRoutes,
       statisticsRoutes,

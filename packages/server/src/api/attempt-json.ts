@@ -2,8 +2,11 @@ import type { Attempt } from '../core/attempt.ts';
 import { explainAttempt } from '../core/explain.ts';
 import type { History } from '../core/explain-history.ts';
 
-/** One HTTP try as the API shows it: request as sent, response as received, timing, and a sentence. */
-export function attemptJson(attempt: Attempt, body: string, history?: History): object {
+/**
+ * One HTTP try as the API shows it: request as sent, response as received, timing, and a sentence.
+ * Without a body where it is not to be shown.
+ */
+export function attemptJson(attempt: Attempt, body: string | undefined, history?: History): object {
   const { class: outcomeClass, remarks, sentence } = explainAttempt(attempt, history);
   return {
     Number: attempt.number,
@@ -12,6 +15,7 @@ export function attemptJson(attempt: Attempt, body: string, history?: History): 
     Outcome: outcomeClass,
     Sentence: sentence,
     Explanation: remarks.map(({ key, parameters }) => ({ Key: key, Parameters: parameters })),
+    ...(attempt.erased === true ? { Erased: true } : {}),
     SignedBy: {
       MsSignature: attempt.signedBy.ms,
       WebhookSignature: attempt.signedBy.standard,

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify';
+import type { Attempt } from '../core/attempt.ts';
 import { buildBody } from '../core/envelope.ts';
 import { AppError } from '../core/errors.ts';
 import type { Library } from '../service/library.ts';
@@ -80,6 +81,7 @@ export function deliveryJson(row: DeliveryRow): object {
     State: row.state,
     Reason: row.reason,
     Actions: row.actions,
+    ...(row.erased > 0 ? { Erased: row.erased } : {}),
     Attempts: row.attempts,
     Outcome: row.outcome?.class ?? null,
     Status: row.outcome?.status ?? null,
@@ -99,15 +101,20 @@ async function whole(library: Library, tenant: string, id: string): Promise<obje
   const { row, attempts, histories } = found;
   const event = await library.events.get(tenant, row.eventId);
   const properties = library.registrations.get(tenant, row.registrationId)?.properties ?? '{}';
-  const notifications = (event?.notifications ?? []).filter(
-    (_text, index) => row.picks?.includes(index) ?? true,
-  );
-  const bodyOf = (attempt: number): string =>
-    buildBody({ id: row.id, attempt, properties, notifications }).toString('utf8');
+  /** What was erased before an attempt was not in it; what was erased since is shown to be. */
+  const bodyOf = ({ number, erased }: Attempt): string => {
+    const notifications = (event?.notifications ?? []).filter(
+      (_text, index) =>
+        (row.picks?.includes(index) ?? true) &&
+        (erased === true || event?.erased.includes(index) !== true),
+    );
+    const envelope = { id: row.id, attempt: number, properties, notifications };
+    return buildBody(envelope).toString('utf8');
+  };
   return {
     ...deliveryJson(row),
     History: attempts.map((attempt, index) =>
-      attemptJson(attempt, bodyOf(attempt.number), histories[index]),
+      attemptJson(attempt, bodyOf(attempt), histories[index]),
     ),
   };
 }

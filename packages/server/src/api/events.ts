@@ -113,7 +113,7 @@ function idempotencyKeyOf(request: FastifyRequest): string | null {
 }
 
 /** Notifications are the publisher's characters. */
-function eventJson(event: EventRow, where?: object): string {
+export function eventJson(event: EventRow, where?: object): string {
   const members = [
     `"Id":"${event.id}"`,
     `"AcceptedAt":"${new Date(event.acceptedAt).toISOString()}"`,

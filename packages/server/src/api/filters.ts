@@ -44,7 +44,9 @@ export function filterRoutes(deps: RouteDeps): FastifyPluginCallback {
         const { items } = await events.list({ tenant, ...action, limit });
         const samples = items.flatMap((event) =>
           event.notifications.filter(
-            (_text, index) => filter.name === '*' || isSame(event.actions[index], filter.name),
+            (_text, index) =>
+              !event.erased.includes(index) &&
+              (filter.name === '*' || isSame(event.actions[index], filter.name)),
           ),
         );
         const shown = samples.length > 0 ? samples.slice(0, limit) : exampleOf(filter);

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -9,6 +10,11 @@ export function sendText(reply: FastifyReply, status: number, json: string): Fas
 
 export function sendJson(reply: FastifyReply, status: number, value: unknown): FastifyReply {
   return sendText(reply, status, JSON.stringify(value));
+}
+
+/** Answers with JSON text as it comes; where that fails midway the connection ends. */
+export function sendStream(reply: FastifyReply, status: number, json: Readable): FastifyReply {
+  return reply.code(status).header('content-type', JSON_TYPE).send(json);
 }
 
 /** No body and no Content-Type, as Microsoft answers. */

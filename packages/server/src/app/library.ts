@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config/config.ts';
 import type { Origin } from '../core/audit.ts';
 import { dueClock, systemClock } from '../core/clock.ts';
+import type { Sealer } from '../core/seal.ts';
 import type { SwitchOffRule } from '../core/streak.ts';
 import type { Egress } from '../egress/port.ts';
 import type { AcceptAnswer, AcceptRequest } from '../engine/acceptor.ts';
@@ -19,6 +20,7 @@ import { createFilters, subjectsBy } from '../service/filters.ts';
 import { Lookout } from '../service/lookout.ts';
 import type { Warnings } from '../service/warnings.ts';
 import { Indexer } from '../service/indexer.ts';
+import { createLearners } from '../service/learners.ts';
 import { createKeys } from '../service/keys.ts';
 import type { Filters, IdValidator, Library, Registrar } from '../service/library.ts';
 import { createReplays } from '../service/replays.ts';
@@ -69,7 +71,8 @@ export type Parts = {
   readonly telemetry: Telemetry;
   readonly tracing: Tracing | undefined;
   readonly tally: Tally;
-  readonly forgetOldSecrets: () => Promise<void>;
+  /** What is past its time besides the log. */
+  readonly forget: () => Promise<void>;
   readonly warnings: Warnings;
   readonly lookout: Lookout;
 };
@@ -103,8 +106,9 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const means = { egress, telemetry, tracing, tally };
   const common = { ...means, filters, warn };
   const engine = createEngine(ground, { ...common, configuration, switchOff, maxPending });
+  const sealer = await openSealer(ground.keys.encryptionKey, store);
   const hasTenant = (id: string): boolean => tenants.get(id) !== undefined;
-  const registrations = await openRegistrations(ground, { ...common, engine, hasTenant });
+  const registrations = await openRegistrations(ground, { ...common, engine, sealer, hasTenant });
   const { adminKey } = ground.keys;
   const keys = await createKeys({ store, clock: systemClock, adminKey, hasTenant });
   const onRemove = async (tenant: string, by: Origin): Promise<void> => {
@@ -113,7 +117,7 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   };
   const tenants = await createTenants({ store, clock: systemClock, onRemove });
   const learn = learning({ registrations, filters, tenants, keys, engine });
-  const known = { ...common, configuration, engine, registrations, tenants };
+  const known = { ...common, configuration, engine, registrations, sealer, tenants };
   const { indexer, jobs, ...log } = openLog(ground, known);
   await engine.start(tenants.list().flatMap(({ id }) => registrations.list(id)));
   jobs.start();
@@ -125,23 +129,25 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const parts = { ...read, registrations, filters, tenants, keys, trials };
   const nodes = { list: () => store.nodes() };
   const library = { ...parts, nodes, refresh: configuration.refresh, ready };
-  const { forgetOldSecrets } = registrations;
+  const forget = (): Promise<void> =>
+    registrations.forgetOldSecrets().then(() => log.learners.finishErasures());
   const waiting = (tenant: string): number => engine.waiting.of(tenant);
   const lookout = new Lookout({ tenants, keys, waiting, clock: systemClock, warn });
   const told = { metrics, warnings, lookout };
-  return { library, engine, jobs, indexer, ...means, forgetOldSecrets, ...told };
+  return { library, engine, jobs, indexer, ...means, forget, ...told };
 }
 
 type LogParts = Pick<Parts, 'engine' | 'telemetry'> &
   Pick<Library, 'filters' | 'tenants'> & {
     readonly configuration: Configuration;
     readonly registrations: RegistrationsService;
+    readonly sealer: Sealer;
   };
 
 /** What happened, where it went, who did what, and sending again. */
 function openLog(
   { store, config }: Ground,
-  { configuration, engine, filters, registrations, telemetry, tenants }: LogParts,
+  { configuration, engine, filters, registrations, sealer, telemetry, tenants }: LogParts,
 ) {
   const index = openIndexer({ store, filters, telemetry });
   const accept = (request: AcceptRequest): Promise<AcceptAnswer> => engine.accept(request);
@@ -153,6 +159,7 @@ function openLog(
     events: createEvents({ store, tenants, registrations, index, accept }),
     deliveries: createDeliveries({ store, index, clock: dueClock, engine, registrations }),
     replays: createReplays({ store, index, clock: dueClock, filters, registrations, look }),
+    learners: createLearners({ store, index, clock: systemClock, sealer, engine }),
     audit: createAudit({ store, tenants }),
     resuming: createResuming({
       store,
@@ -280,11 +287,14 @@ function createJobRunner(
 }
 
 type RegistrationParts = Pick<Parts, 'egress' | 'telemetry' | 'engine'> &
-  Pick<Library, 'filters'> & { readonly hasTenant: (tenant: string) => boolean };
+  Pick<Library, 'filters'> & {
+    readonly sealer: Sealer;
+    readonly hasTenant: (tenant: string) => boolean;
+  };
 
 async function openRegistrations(
-  { config, hooks, keys, store, api }: Ground,
-  { egress, telemetry, engine, filters, hasTenant }: RegistrationParts,
+  { config, hooks, store, api }: Ground,
+  { egress, telemetry, engine, filters, sealer, hasTenant }: RegistrationParts,
 ): Promise<RegistrationsService> {
   return createRegistrations({
     store,
@@ -292,7 +302,7 @@ async function openRegistrations(
     egress,
     allow: allowOf(config),
     isOwn: isOwnOf(api),
-    sealer: await openSealer(keys.encryptionKey, store),
+    sealer,
     clock: systemClock,
     registrars: hooks.registrars ?? [],
     idValidator: hooks.idValidator ?? (() => null),

@@ -127,7 +127,7 @@ function answeredCall(request: FastifyRequest, reply: FastifyReply): Answered {
 function startHousekeeping(
   config: Config,
   store: Store,
-  { telemetry, forgetOldSecrets }: Pick<Parts, 'telemetry' | 'forgetOldSecrets'>,
+  { telemetry, forget }: Pick<Parts, 'telemetry' | 'forget'>,
 ): Housekeeping {
   const housekeeping = new Housekeeping({
     store,
@@ -135,7 +135,7 @@ function startHousekeeping(
     retentionMs: config.retentionMs,
     auditRetentionMs: config.auditRetentionMs,
     statisticsRetentionMs: config.statisticsRetentionMs,
-    forget: forgetOldSecrets,
+    forget,
     onError: (error) => telemetry.failed(error, 'removing what is past its retention'),
   });
   housekeeping.start();

@@ -13,4 +13,6 @@ export type Attempt = {
   readonly requestHeaders: readonly (readonly [name: string, value: string])[];
   /** Ids of the secrets that signed, of the Standard Webhooks header in its order. */
   readonly signedBy: { readonly ms: string; readonly standard: readonly string[] };
+  /** True when what was sent and what was answered is kept no more, because a learner was erased. */
+  readonly erased?: true;
 };

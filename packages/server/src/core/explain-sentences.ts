@@ -89,6 +89,7 @@ export const SENTENCES = {
     'The address is not one that this installation sends to. Use a public address, or ask the operator to allow it.',
   'blocked.headers':
     'A header of the registration is not one that this installation sends. Change the Headers of the registration.',
+  'blocked.erased': 'What this delivery carried was erased, so nothing was sent.',
 
   'since.known': 'It has been so since {since|time}.',
   'since.or_before': 'It has been so since {since|time} or longer.',

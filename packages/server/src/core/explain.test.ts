@@ -139,6 +139,7 @@ test('what never became a connection or an answer is named', () => {
     [{ kind: 'protocol_error', code: 'HPE_INVALID' }, /not HTTP \(HPE_INVALID\)/],
     [{ kind: 'headers_too_large' }, /more than 16 KiB of headers/],
     [{ kind: 'blocked', rule: 'headers' }, /Change the Headers/],
+    [{ kind: 'blocked', rule: 'erased' }, /carried was erased, so nothing was sent/],
   ];
   for (const [outcome, said] of cases) assert.match(sentence(explain(outcome)), said);
   // A refused address is never named.

@@ -1,4 +1,5 @@
 import type { Attempt } from './attempt.ts';
+import { ERASED_RULE } from './erasing.ts';
 import { unreachable } from './errors.ts';
 import { type History, remarksOf } from './explain-history.ts';
 import { tlsRemark } from './explain-tls.ts';
@@ -94,11 +95,17 @@ function failureRemark(outcome: Exclude<Outcome, { kind: 'response' }>, at?: num
       return remark('headers_too_large');
     case 'blocked':
       // Says nothing of what stands behind an address.
-      return remark(outcome.rule === 'headers' ? 'blocked.headers' : 'blocked.address');
+      return remark(BLOCKED.get(outcome.rule) ?? 'blocked.address');
     default:
       return unreachable(outcome);
   }
 }
+
+/** By its rule, what is no matter of an address. */
+const BLOCKED: ReadonlyMap<string, SentenceKey> = new Map([
+  ['headers', 'blocked.headers'],
+  [ERASED_RULE, 'blocked.erased'],
+]);
 
 type Headers = readonly (readonly [name: string, value: string])[];
 

@@ -19,6 +19,8 @@ export type Sealer = {
   readonly isCurrent: (sealed: string) => boolean;
   /** Tells two texts of one place apart without telling anything else of them. */
   readonly nameOf: (text: string, place: SealPlace) => string;
+  /** The same where there are so many texts that short names would meet: 32 hexadecimal digits. */
+  readonly digestOf: (text: string, place: SealPlace) => string;
 };
 
 const KEY_BYTES = 32;
@@ -40,7 +42,8 @@ export function createSealer(keys: readonly Uint8Array[]): Sealer {
     seal: (text, place) => seal({ keyId, key: first }, text, place),
     open: (sealed, place) => open(byId, sealed, place),
     isCurrent: (sealed) => sealed.startsWith(`v1.${keyId}.`),
-    nameOf: (text, place) => nameOf(namingKey, text, place),
+    nameOf: (text, place) => `#${digestOf(namingKey, text, place).slice(0, 8)}`,
+    digestOf: (text, place) => digestOf(namingKey, text, place),
   };
 }
 
@@ -75,9 +78,9 @@ function open(keys: ReadonlyMap<string, Uint8Array>, sealed: string, place: Seal
 }
 
 /** With a key, so that short secrets cannot be guessed from their names. */
-function nameOf(namingKey: Buffer, text: string, place: SealPlace): string {
+function digestOf(namingKey: Buffer, text: string, place: SealPlace): string {
   const hmac = createHmac('sha256', namingKey).update(bindingOf(place)).update('\u001f');
-  return `#${hmac.update(text).digest('hex').slice(0, 8)}`;
+  return hmac.update(text).digest('hex').slice(0, 32);
 }
 
 function bindingOf({ tenant, owner, field }: SealPlace): Buffer {

@@ -1,3 +1,4 @@
+import { ERASED } from './erasing.ts';
 import type { Filter, SubjectPath } from './filter.ts';
 
 /** A learner or course that a notification is about. */
@@ -101,10 +102,30 @@ export function eventKeys(
   return [...found].map(([key, picks]) => [key, picks.length === actions.length ? null : picks]);
 }
 
+/** Every key that a notification may have by whatever paths: those of all texts and numbers in it. */
+export function possibleKeys(notification: string): ReadonlySet<string> {
+  const found = new Set<string>();
+  const leaves: unknown[] = [JSON.parse(notification)];
+  for (let leaf = leaves.pop(); leaf !== undefined; leaf = leaves.pop()) {
+    if (typeof leaf === 'object' && leaf !== null) {
+      for (const value of Object.values(leaf)) leaves.push(value);
+      continue;
+    }
+    const value = subjectText(leaf);
+    if (value === undefined) continue;
+    for (const kind of KINDS) found.add(subjectKey({ kind, value }));
+  }
+  return found;
+}
+
+const KINDS = ['learner', 'course'] as const;
+
 function keysOf(paths: SubjectPaths, action: string, notification: string): ReadonlySet<string> {
   const name = action.toLowerCase();
   const subjects = Object.hasOwn(paths, name) ? (paths[name] ?? []) : [];
   const found =
-    subjects.length === 0 ? [] : extractSubjects({ subjects }, JSON.parse(notification));
+    subjects.length === 0 || notification === ERASED
+      ? []
+      : extractSubjects({ subjects }, JSON.parse(notification));
   return new Set([actionKey(action), ...found.map(subjectKey)]);
 }

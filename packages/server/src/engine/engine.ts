@@ -176,6 +176,11 @@ export class Engine {
     this.#window.remove(this.#roster.existingLane(ref), deliveryId);
   }
 
+  /** The same for one that the caller gives back to the store; false when it does not wait in this node. */
+  takeBack(ref: RegistrationRef, deliveryId: Id): boolean {
+    return this.#window.remove(this.#roster.existingLane(ref), deliveryId);
+  }
+
   /** Finishes what is in flight, writes it down, and starts nothing new. */
   async stop(): Promise<void> {
     this.#stopping = true;

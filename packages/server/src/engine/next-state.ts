@@ -1,4 +1,5 @@
 import type { Delivery } from '../core/delivery.ts';
+import { ERASED_REASON } from '../core/erasing.ts';
 import { type Outcome, judge } from '../core/outcome.ts';
 import { GONE, heldReason, isActive, type Registration } from '../core/registration.ts';
 import { retryAfterMs } from '../core/retry-after.ts';
@@ -24,6 +25,7 @@ export type AttemptEnd = {
 export function nextState(end: AttemptEnd): NextState {
   const verdict = judge(end.outcome);
   if (verdict === 'delivered') return { state: 'delivered', reason: null };
+  if (end.delivery.notifications.length === 0) return { state: 'cancelled', reason: ERASED_REASON };
   if (end.registration === undefined) return { state: 'cancelled', reason: 'registration deleted' };
   if (verdict === 'gone') return { state: 'held', reason: GONE };
   if (!isActive(end.registration)) return { state: 'held', reason: heldReason(end.registration) };

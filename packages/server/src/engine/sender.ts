@@ -2,6 +2,7 @@ import type { Attempt } from '../core/attempt.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { buildBody } from '../core/envelope.ts';
+import { ERASED_RULE } from '../core/erasing.ts';
 import { refuseKnownHeaders } from '../core/header-rules.ts';
 import { hide, MASKED, sentSecrets } from '../core/mask.ts';
 import type { Outcome } from '../core/outcome.ts';
@@ -58,10 +59,10 @@ async function attempt(
     replayOf: delivery.replayOf,
     headers: registration.headers,
   });
-  const outcome = hideReflected(
-    registration,
-    await send(deps.egress, registration, { headers, body }),
-  );
+  const isEmpty = delivery.notifications.length === 0;
+  const outcome: Outcome = isEmpty
+    ? { kind: 'blocked', rule: ERASED_RULE }
+    : hideReflected(registration, await send(deps.egress, registration, { headers, body }));
   return {
     deliveryId: delivery.id,
     number,

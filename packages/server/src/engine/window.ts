@@ -51,10 +51,11 @@ export class Window {
     this.#bytes -= weight(delivery);
   }
 
-  /** Takes one delivery out, if it waits there. */
-  remove(lane: Lane | undefined, deliveryId: string): void {
+  /** Takes one delivery out, if it waits there; false when it does not. */
+  remove(lane: Lane | undefined, deliveryId: string): boolean {
     const removed = lane?.queue.remove((delivery) => delivery.id === deliveryId);
     if (removed !== undefined) this.left(removed);
+    return removed !== undefined;
   }
 
   /** Takes everything out, oldest first. */

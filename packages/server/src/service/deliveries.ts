@@ -46,6 +46,7 @@ export function createDeliveries(deps: DeliveriesDeps): Deliveries {
     retry: async (tenant, id, by = SERVICE) => {
       const found = await store.delivery(tenant, id);
       if (found === undefined) return false;
+      refuseErased(found.row);
       refuseWhileSending(deps, id);
       engine.drop(ownerOf(found.row), id);
       const now = clock.now();
@@ -96,6 +97,14 @@ function withReason(registrations: Pick<Registrations, 'get'>, row: DeliveryRow)
 
 function ownerOf({ tenant, registrationId }: DeliveryRow): RegistrationRef {
   return { tenant, id: registrationId };
+}
+
+function refuseErased({ id, erased, actions }: DeliveryRow): void {
+  if (erased < actions.length) return;
+  throw new AppError(
+    'conflict',
+    `What the delivery ${id} carried was erased: there is nothing to send.`,
+  );
 }
 
 function refuseWhileSending({ engine }: DeliveriesDeps, id: Id): void {

@@ -17,8 +17,10 @@ import type {
   EventRow,
   FeedQuery,
   FeedRow,
+  LearnerEvent,
   LogQuery,
   NodeRow,
+  PendingChoice,
 } from '../store/port.ts';
 import type { Statistics } from './statistics.ts';
 import type { Trials } from './trials.ts';
@@ -225,6 +227,40 @@ export interface Resuming {
   ): Promise<{ readonly cancelled: number; readonly held: Count } | undefined>;
 }
 
+/** An event with what is kept of one learner: `own` tells which of its notifications are theirs. */
+export type KeptEvent = LearnerEvent & { readonly deliveries: AsyncIterable<KeptDelivery> };
+
+export type KeptDelivery = { readonly row: DeliveryRow; readonly attempts: readonly Attempt[] };
+
+/** What was erased, and how many of each; it names nobody. */
+export type ErasureReceipt = {
+  readonly id: Id;
+  /** What the audit log calls the learner. */
+  readonly subject: string;
+  readonly erasedAt: number;
+  readonly events: number;
+  readonly notifications: number;
+  readonly deliveries: number;
+  readonly attempts: number;
+  readonly cancelled: number;
+  /** Deliveries that have to end before what they carry is erased, by itself. */
+  readonly waiting: number;
+  /** False where what was erased is overwritten in the files of the store only later. */
+  readonly bytesGone: boolean;
+};
+
+/** What is kept about one learner, by an id, an e-mail address or a login name. */
+export interface Learners {
+  /** Event by event, newest first. On record in the audit log. */
+  kept(tenant: string, learner: string, by?: Origin): Promise<AsyncIterable<KeptEvent>>;
+  /** Resolves once all is erased that waits for no delivery; what was cut short is asked for again. */
+  erase(
+    tenant: string,
+    learner: string,
+    how: { readonly pending: PendingChoice; readonly by?: Origin },
+  ): Promise<ErasureReceipt>;
+}
+
 export interface Tenants {
   list(): readonly Tenant[];
   get(id: string): Tenant | undefined;
@@ -282,6 +318,7 @@ export interface Library {
   readonly deliveries: Deliveries;
   readonly replays: Replays;
   readonly resuming: Resuming;
+  readonly learners: Learners;
   readonly tenants: Tenants;
   readonly keys: Keys;
   readonly audit: Audit;

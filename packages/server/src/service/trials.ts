@@ -62,9 +62,12 @@ async function candidatesOf(
   const action = isAll ? {} : { action: filter.name };
   const { items } = await events.list({ tenant, ...action, limit: on.recent });
   const name = filter.name.toLowerCase();
-  const recent = items.flatMap(({ id: eventId, acceptedAt, actions, notifications }) =>
+  const recent = items.flatMap(({ id: eventId, acceptedAt, actions, notifications, erased }) =>
     notifications
-      .filter((_text, index) => isAll || actions[index]?.toLowerCase() === name)
+      .filter(
+        (_text, index) =>
+          !erased.includes(index) && (isAll || actions[index]?.toLowerCase() === name),
+      )
       .map((text) => ({ eventId, acceptedAt, text })),
   );
   return recent.slice(0, on.recent);

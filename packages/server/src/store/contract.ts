@@ -20,6 +20,7 @@ import {
 import { jobContract } from './testing/job-contract.ts';
 import { sequenceContract } from './testing/sequence-contract.ts';
 import { statisticsContract } from './testing/statistics-contract.ts';
+import { eraseContract } from './testing/erase-contract.ts';
 import { searchContract } from './testing/search-contract.ts';
 import { streaksContract } from './testing/streaks-contract.ts';
 import { waitingContract } from './testing/waiting-contract.ts';
@@ -44,6 +45,7 @@ export function storeContract(
   jobContract(open);
   statisticsContract(open);
   sequenceContract(open);
+  eraseContract(open);
   let store: Store;
   let done: () => Promise<void>;
   let tenantNumber = 0;

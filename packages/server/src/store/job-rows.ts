@@ -11,6 +11,7 @@ import {
   type Row,
   text,
   textOrNull,
+  withErased,
 } from './rows.ts';
 
 const LOOKED_AT = 2000;
@@ -71,12 +72,13 @@ export function candidatesOf({ selection }: Job, { rows, reached, isWhole }: Loo
 }
 
 function toCandidate(row: Row): Candidate {
+  const actions = parse<string[]>(row, 'actions');
   return {
     id: text(row, 'id'),
     eventId: text(row, 'event_id'),
     replayOf: textOrNull(row, 'replay_of'),
     picks: row['picks'] === null ? null : parse<number[]>(row, 'picks'),
-    actions: parse<string[]>(row, 'actions'),
-    notifications: row['payload'] === null ? [] : notificationsOf(row),
+    actions,
+    notifications: row['payload'] === null ? [] : withErased(notificationsOf(row), actions),
   };
 }

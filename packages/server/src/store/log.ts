@@ -23,6 +23,8 @@ export type DeliveryRow = {
   readonly actions: readonly string[];
   /** Which notifications of the event it carries; null for all of them. */
   readonly picks: readonly number[] | null;
+  /** How many of these were erased. */
+  readonly erased: number;
   /** What its last attempt came to; null while there was none. */
   readonly outcome: LastOutcome | null;
   /** The job that made it, and the delivery that it repeats; null where it was made by its event. */
@@ -86,7 +88,10 @@ export type EventRow = {
   readonly acceptedAt: number;
   readonly occurredAt: number | null;
   readonly actions: readonly string[];
+  /** In place of one that was erased, its action and a word that says so. */
   readonly notifications: readonly string[];
+  /** Which of them were erased. */
+  readonly erased: readonly number[];
 };
 
 /** What is asked of deliveries must be so of one delivery of the event. */

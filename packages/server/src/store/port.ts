@@ -10,6 +10,7 @@ import type { SubjectPaths } from '../core/subjects.ts';
 import type { Tenant } from '../core/tenant.ts';
 import type { HeldStore } from './held.ts';
 import type { JobStore } from './jobs.ts';
+import type { Erasure, ErasureStep, LearnerEvent, LearnerQuery, MarkedErasure } from './erasure.ts';
 import type {
   AuditQuery,
   Count,
@@ -32,6 +33,17 @@ import type {
 } from './nodes.ts';
 import type { StatisticsStore } from './statistics-port.ts';
 
+export type {
+  Erasure,
+  ErasureStep,
+  EventErasure,
+  LearnerEvent,
+  LearnerQuery,
+  MarkedErasure,
+  OpenDelivery,
+  PendingChoice,
+} from './erasure.ts';
+export { PENDING_CHOICES } from './erasure.ts';
 export { ATTEMPTS_SHOWN, COUNT_LIMIT, MAX_OUTCOMES } from './log.ts';
 export type {
   AuditQuery,
@@ -279,6 +291,19 @@ export interface Store extends JobStore, HeldStore, StatisticsStore {
   feed(query: FeedQuery): Promise<readonly FeedRow[]>;
   /** The last number the registration has given; 0 where it has none. */
   lastSequence(tenant: string, registrationId: Id): Promise<number>;
+
+  /** Newest first. Found by the index only, as everything about a learner. */
+  learnerEvents(query: LearnerQuery): Promise<readonly LearnerEvent[]>;
+  /**
+   * Erases what is kept of one learner in at most `limit` events: the learner's notifications, what
+   * attempts of the deliveries that carry them sent and were answered, and what they are found and
+   * ordered by. Where a delivery waits first, the event is marked for `eraseMarked` and stays whole.
+   */
+  erase(erasure: Erasure): Promise<ErasureStep>;
+  /** The same for events that an earlier erasure marked, in the order of their tenants and ids. */
+  eraseMarked(marked: MarkedErasure): Promise<ErasureStep>;
+  /** Overwrites what was erased in the files of the store; false where it will be later. */
+  scrub(): Promise<boolean>;
 
   /** Appends an entry for a change that the store has no part in, such as a test that was sent. */
   note(entry: AuditEntry): Promise<void>;

@@ -5,6 +5,7 @@ import {
   type DeliveryState,
   NOTIFICATION_SEPARATOR,
 } from '../core/delivery.ts';
+import { ERASED, erasedNotification } from '../core/erasing.ts';
 import { idTime } from '../core/id.ts';
 import type { Job, JobState } from '../core/job.ts';
 import { BEHIND, type DeliveryRow, type EventRow, type FeedRow, type LastOutcome } from './port.ts';
@@ -37,9 +38,9 @@ export function textOrNull(row: Row, column: string): string | null {
   return row[column] === null ? null : text(row, column);
 }
 
-/** The notification texts a delivery carries. */
+/** The notification texts a delivery carries, those that were erased left out. */
 export function pickNotifications(row: Row): readonly string[] {
-  return pick(notificationsOf(row), row);
+  return pick(notificationsOf(row), row).filter((notification) => notification !== ERASED);
 }
 
 /** The actions of what a delivery carries. */
@@ -63,9 +64,20 @@ export function tracedBy(row: Row): Pick<Delivery, 'trace'> {
   return trace === null ? {} : { trace };
 }
 
+/** Those that were erased as they are shown. */
+export function withErased(
+  notifications: readonly string[],
+  actions: readonly string[],
+): readonly string[] {
+  return notifications.map((notification, index) =>
+    notification === ERASED ? erasedNotification(actions[index] ?? '') : notification,
+  );
+}
+
 export function toDeliveryRow(row: Row): DeliveryRow {
   const id = text(row, 'id');
   const isBehind = row['leased'] === -1;
+  const picks = row['picks'] === null ? null : parse<number[]>(row, 'picks');
   return {
     id,
     tenant: text(row, 'tenant'),
@@ -79,7 +91,8 @@ export function toDeliveryRow(row: Row): DeliveryRow {
     dueAt: isBehind ? null : integerOrNull(row, 'due_at'),
     endedAt: integerOrNull(row, 'ended_at'),
     actions: pickActions(row),
-    picks: row['picks'] === null ? null : parse<number[]>(row, 'picks'),
+    picks,
+    erased: erasedOf(row).filter((index) => picks?.includes(index) ?? true).length,
     outcome: row['class'] === null ? null : toLastOutcome(row),
     jobId: textOrNull(row, 'job_id'),
     replayOf: textOrNull(row, 'replay_of'),
@@ -114,14 +127,21 @@ export function toFeedRow(row: Row): FeedRow {
 }
 
 export function toEventRow(row: Row): EventRow {
+  const actions = parse<string[]>(row, 'actions');
+  const notifications = notificationsOf(row);
   return {
     id: text(row, 'id'),
     tenant: text(row, 'tenant'),
     acceptedAt: integer(row, 'accepted_at'),
     occurredAt: integerOrNull(row, 'occurred_at'),
-    actions: parse<string[]>(row, 'actions'),
-    notifications: notificationsOf(row),
+    actions,
+    notifications: withErased(notifications, actions),
+    erased: erasedOf(row),
   };
+}
+
+function erasedOf(row: Row): readonly number[] {
+  return row['erased'] === null ? [] : parse<number[]>(row, 'erased');
 }
 
 export function toAttempt(row: Row): Attempt {
@@ -130,7 +150,7 @@ export function toAttempt(row: Row): Attempt {
     number: integer(row, 'number'),
     startedAt: integer(row, 'started_at'),
     durationMs: integer(row, 'duration_ms'),
-    ...parse<Pick<Attempt, 'outcome' | 'requestHeaders' | 'signedBy'>>(row, 'record'),
+    ...parse<Pick<Attempt, 'outcome' | 'requestHeaders' | 'signedBy' | 'erased'>>(row, 'record'),
   };
 }
 

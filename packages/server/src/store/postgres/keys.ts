@@ -77,6 +77,6 @@ function keysOf(row: Row, paths: SubjectPaths): Key[] {
 }
 
 /** No column can hold a NUL or half a character; nobody is called so. */
-function isText(key: string): boolean {
+export function isText(key: string): boolean {
   return !key.includes('\u0000') && key.isWellFormed();
 }

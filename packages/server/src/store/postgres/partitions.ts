@@ -2,7 +2,7 @@ import { idAt, idTime } from '../../core/id.ts';
 import { integer, text } from '../rows.ts';
 import type { Database, Query, Statement } from './database.ts';
 
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 /** Days that have their partitions before they begin. */
 const DAYS_AHEAD = 3;
 /** Whoever creates or drops partitions waits no longer than this for others, who wait behind it. */

@@ -9,7 +9,7 @@ import { addKeys, type Terms, termsOf } from './search-parts.ts';
 
 export const DELIVERY_COLUMNS = `
 select d.tenant, d.id, d.event_id, d.registration_id, d.state, d.attempts, d.due_at, d.ended_at,
-       d.reason, d.picks, d.sequence, d.leased, d.job_id, d.replay_of, e.actions, d.class, d.status, o.sentence`;
+       d.reason, d.picks, d.sequence, d.leased, d.job_id, d.replay_of, e.actions, e.erased, d.class, d.status, o.sentence`;
 
 export const WITH_EVENT_AND_OUTCOME = `
   join events e

@@ -8,7 +8,7 @@ import { deliverySlices } from './search-deliveries.ts';
 import { addKeys, type Terms, termsOf } from './search-parts.ts';
 
 export const EVENT_COLUMNS = `
-select e.tenant, e.id, e.accepted_at, e.occurred_at, e.actions, e.payload`;
+select e.tenant, e.id, e.accepted_at, e.occurred_at, e.actions, e.payload, e.erased`;
 
 const HAS_KEY = `exists (
        select from event_keys k

@@ -7,6 +7,8 @@ import { type Message, toPayload } from './listener.ts';
 import { LEASE_MS, Member } from './membership.ts';
 import { nodes } from './nodes.ts';
 import { openDatabase, type PostgresOptions } from './open.ts';
+import { scrub } from './scrub.ts';
+import { erase, eraseMarked, learnerEvents } from './write-erasing.ts';
 import { createPartitions, dropOldestDay, pruneIdempotency, pruneOther } from './partitions.ts';
 import { Leases, type Place } from './place.ts';
 import { cancelHeld, held } from './held.ts';
@@ -49,6 +51,7 @@ function createStore(database: Database): Store {
     held: (ref, before) => held(database, ref, before),
     cancelHeld: (ref, cancellation) => cancelHeld(database, ref, cancellation),
     ...statisticsCalls(database),
+    ...erasureCalls(database),
     close: async () => {
       await member?.leave();
       await database.close();
@@ -79,6 +82,17 @@ function nodeCalls(
 }
 
 const TELL: Statement = { name: 'tell', text: "select pg_notify('schoolbell', $1)" };
+
+function erasureCalls(
+  database: Database,
+): Calls<'learnerEvents' | 'erase' | 'eraseMarked' | 'scrub'> {
+  return {
+    learnerEvents: (query) => learnerEvents(database, query),
+    erase: (erasure) => erase(database, erasure),
+    eraseMarked: (marked) => eraseMarked(database, marked),
+    scrub: () => scrub(database),
+  };
+}
 
 type Calls<Names extends keyof Store> = Pick<Store, Names>;
 
@@ -130,6 +144,7 @@ function installationCalls(
   | keyof JobStore
   | keyof HeldStore
   | keyof StatisticsStore
+  | keyof ReturnType<typeof erasureCalls>
   | 'close'
 > {
   return {

@@ -286,7 +286,7 @@ export async function orderedOwners(
     .filter(({ tenant, registrationId: id }) => mine.has(shardOf({ tenant, id })));
 }
 
-async function moveUp(query: Query, keys: readonly Row[]): Promise<void> {
+export async function moveUp(query: Query, keys: readonly Row[]): Promise<void> {
   if (keys.length === 0) return;
   const column = (name: string): string[] => keys.map((row) => text(row, name));
   await query(MOVE_UP, [column('tenant'), column('registration_id'), column('key')]);

@@ -40,6 +40,7 @@ const TABLES: readonly Statement[] = [
   deleteSome('deliveries', 'id'),
   deleteSome('ended_deliveries', 'id'),
   deleteSome('events', 'id'),
+  deleteSome('erasures', 'event_id'),
   deleteSome('unindexed_events', 'id'),
   deleteSome('event_keys', 'key'),
   deleteSome('outcomes', 'id'),

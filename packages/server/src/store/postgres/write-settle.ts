@@ -1,3 +1,5 @@
+import type { Attempt } from '../../core/attempt.ts';
+import { eraseAttempt } from '../../core/erasing.ts';
 import type { Settlement } from '../port.ts';
 import { stateCode, text } from '../rows.ts';
 import type { Query, Statement } from './database.ts';
@@ -74,7 +76,8 @@ select tenant, id
 /**
  * What was delivered after all counts, even where it ended otherwise meanwhile; attempts always do.
  * What was held, made pending and claimed again since the first statement is free again: whoever
- * claimed it did so before this attempt was known and counts on that.
+ * claimed it did so before this attempt was known and counts on that. Of what was erased while it
+ * was being sent nothing is kept that was sent or answered.
  */
 const SETTLE_LATE: Statement = {
   name: 'settle late',
@@ -93,7 +96,7 @@ ended as (
     from given g
    where e.tenant = g.tenant
      and e.id = g.id
-  returning e.tenant, e.id, e.state, e.ended_at),
+  returning e.tenant, e.id, e.event_id, e.state, e.ended_at),
 waiting as (
   update deliveries d
      set leased = least(d.leased, 0),
@@ -104,18 +107,28 @@ waiting as (
     from given g
    where d.tenant = g.tenant
      and d.id = g.id
-  returning d.tenant, d.id),
+  returning d.tenant, d.id, d.event_id),
 known as (
-  select tenant, id from ended
+  select tenant, id, event_id from ended
    union all
-  select tenant, id from waiting),
+  select tenant, id, event_id from waiting),
 recorded as (
   insert into attempts (tenant, delivery_id, number, started_at, duration_ms, record)
-  select g.tenant, g.id, g.number, g.started_at, g.duration_ms, g.record
+  select g.tenant, g.id, g.number, g.started_at, g.duration_ms,
+         case when exists (
+                   select from events e
+                    where e.tenant = k.tenant
+                      and e.id = k.event_id
+                      and e.erased is not null)
+              then b.record
+              else g.record end
     from known k
     join given g
       on g.tenant = k.tenant
      and g.id = k.id
+    join unnest($2::text[], $3::text[], $16::text[]) as b (tenant, id, record)
+      on b.tenant = k.tenant
+     and b.id = k.id
       on conflict do nothing)
 select e.tenant, e.id
   from ended e
@@ -180,19 +193,21 @@ async function settlePart(
   epoch: number,
   part: readonly Settlement[],
 ): Promise<Settlement[]> {
-  const inTime = await run(query, SETTLE, epoch, part);
+  const inTime = await run(query, SETTLE, part, [epoch, ...columnsOf(part)]);
   const late = part.filter((settlement) => !inTime.includes(settlement));
   if (late.length === 0) return inTime;
-  return [...inTime, ...(await run(query, SETTLE_LATE, epoch, late))];
+  const erased = late.map(({ attempt }) => recordOf(eraseAttempt(attempt)));
+  const columns = [epoch, ...columnsOf(late), erased];
+  return [...inTime, ...(await run(query, SETTLE_LATE, late, columns))];
 }
 
 async function run(
   query: Query,
   statement: Statement,
-  epoch: number,
   part: readonly Settlement[],
+  columns: readonly unknown[],
 ): Promise<Settlement[]> {
-  const rows = await query(statement, [epoch, ...columnsOf(part)]);
+  const rows = await query(statement, columns);
   const found = new Set(rows.map((row) => keyOf(text(row, 'tenant'), text(row, 'id'))));
   return part.filter(({ tenant, deliveryId }) => found.has(keyOf(tenant, deliveryId)));
 }
@@ -210,9 +225,7 @@ function columnsOf(part: readonly Settlement[]): unknown[][] {
     attempts.map(({ number }) => number),
     attempts.map(({ startedAt }) => startedAt),
     attempts.map(({ durationMs }) => durationMs),
-    attempts.map(({ outcome, requestHeaders, signedBy }) =>
-      JSON.stringify({ outcome, requestHeaders, signedBy }),
-    ),
+    attempts.map(recordOf),
     next.map(({ state }) => stateCode(state)),
     next.map((each) => (each.state === 'pending' ? each.step : null)),
     next.map((each) => (each.state === 'pending' ? each.dueAt : null)),
@@ -220,6 +233,10 @@ function columnsOf(part: readonly Settlement[]): unknown[][] {
     next.map((each) => (each.state === 'pending' ? null : each.reason)),
     ...outcomeColumns(part),
   ];
+}
+
+function recordOf({ outcome, requestHeaders, signedBy, erased }: Attempt): string {
+  return JSON.stringify({ outcome, requestHeaders, signedBy, erased });
 }
 
 function endOf({ attempt, next }: Settlement): number | null {

@@ -10,16 +10,31 @@ export function openForWriting(path: string): DatabaseSync {
   database.exec('pragma wal_autocheckpoint = 8000');
   database.exec('pragma cache_size = -32768');
   database.exec('pragma temp_store = memory');
-  database.exec('pragma busy_timeout = 5000');
+  // What is removed is overwritten: a learner who was erased is nowhere in the file.
+  database.exec('pragma secure_delete = on');
+  database.exec(BUSY_TIMEOUT);
   return database;
 }
+
+/**
+ * Empties the log of writes, which keeps what was overwritten since its beginning. False while
+ * someone reads, who is waited for no longer than a moment: nobody can write meanwhile.
+ */
+export function scrub(database: DatabaseSync): boolean {
+  database.exec('pragma busy_timeout = 50');
+  const row = database.prepare('pragma wal_checkpoint(truncate)').get();
+  database.exec(BUSY_TIMEOUT);
+  return row?.['busy'] === 0;
+}
+
+const BUSY_TIMEOUT = 'pragma busy_timeout = 5000';
 
 const READER_CACHE_KIB = 32_768;
 
 /** Opens the database for reading beside the writer, with so much of it kept in memory. */
 export function openForReading(path: string, cacheKib: number = READER_CACHE_KIB): DatabaseSync {
   const database = new DatabaseSync(path, { readOnly: true });
-  database.exec('pragma busy_timeout = 5000');
+  database.exec(BUSY_TIMEOUT);
   database.exec(`pragma cache_size = -${cacheKib}`);
   return database;
 }

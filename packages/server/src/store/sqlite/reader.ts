@@ -5,6 +5,7 @@ import { feedReads } from './feed.ts';
 import { keyReads } from './keys.ts';
 import { heldReads } from './held.ts';
 import { jobReads } from './read-jobs.ts';
+import { learnerReads } from './write-erasing.ts';
 import { logReads } from './read-log.ts';
 import { unfinishedReads } from './read-unfinished.ts';
 import { keysUsed } from './keys-used.ts';
@@ -24,6 +25,7 @@ serveReads([database, counting], {
   ...auditReads(database),
   ...jobReads(database),
   ...statisticsReads(database),
+  ...learnerReads(database),
   earlier: keysUsed(database),
   ...heldReads(database),
   ...feedReads(database),

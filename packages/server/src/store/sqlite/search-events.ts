@@ -9,7 +9,7 @@ import { sliceOfDeliveries } from './search-deliveries.ts';
 import { eventHasKey, keyStreams, type Terms, termsOf } from './search-parts.ts';
 
 export const EVENT_COLUMNS = `
-select e.tenant, e.id, e.accepted_at, e.occurred_at, e.actions, e.payload`;
+select e.tenant, e.id, e.accepted_at, e.occurred_at, e.actions, e.payload, e.erased`;
 
 const CANDIDATES = `
   from json_each(?) c

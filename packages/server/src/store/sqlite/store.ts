@@ -97,6 +97,11 @@ function createStore(writer: Channel, reader: Channel): Store {
     ...logCalls(reader, writer),
     ...statisticsCalls(reader, writer),
 
+    learnerEvents: (query) => reader.call('learnerEvents', query),
+    erase: (erasure) => writer.call('erase', erasure),
+    eraseMarked: (marked) => writer.call('eraseMarked', marked),
+    scrub: () => writer.call('scrub'),
+
     prune: (before, limit) => writer.call('prune', before, limit),
     pruneIdempotency: (before, limit) => writer.call('pruneIdempotency', before, limit),
     setting: (name) => writer.call('setting', name),

@@ -13,19 +13,37 @@ export function serveReads(databases: readonly DatabaseSync[], methods: Methods)
 /**
  * Answers requests in groups: everything that has come by now shares one transaction and one wait
  * for the disk. When that transaction fails, each request gets one of its own, so that only the
- * one at fault is refused. `onFailure` is called whenever a transaction left no trace.
+ * one at fault is refused. Those for `outside` come after the group, in no transaction. `onFailure`
+ * is called whenever a transaction left no trace.
  */
-export function serveWrites(database: DatabaseSync, methods: Methods, onFailure: () => void): void {
+export function serveWrites(database: DatabaseSync, methods: Methods, further: Further): void {
+  const isOutside = ({ method }: Request): boolean => further.outside[method] !== undefined;
   serve([database], (group) => {
-    const together = transaction(database, () => answerUntilFailure(methods, group));
-    const allFine = together.ok && together.value.every((each) => each.ok);
-    if (!allFine) onFailure();
-    if (allFine || (together.ok && group.length === 1)) return together.value;
-    return group.map((request) => {
-      const answered = alone(database, methods, request);
-      if (!answered.ok) onFailure();
-      return answered;
-    });
+    const inside = group.filter((request) => !isOutside(request));
+    const rest = group.filter(isOutside);
+    return [
+      ...write(database, methods, { group: inside, onFailure: further.onFailure }),
+      ...rest.map((request) => answer(further.outside, request)),
+    ];
+  });
+}
+
+type Further = { readonly outside: Methods; readonly onFailure: () => void };
+
+function write(
+  database: DatabaseSync,
+  methods: Methods,
+  { group, onFailure }: { readonly group: readonly Request[]; readonly onFailure: () => void },
+): Answer[] {
+  if (group.length === 0) return [];
+  const together = transaction(database, () => answerUntilFailure(methods, group));
+  const allFine = together.ok && together.value.every((each) => each.ok);
+  if (!allFine) onFailure();
+  if (allFine || (together.ok && group.length === 1)) return together.value;
+  return group.map((request) => {
+    const answered = alone(database, methods, request);
+    if (!answered.ok) onFailure();
+    return answered;
   });
 }
 

@@ -39,6 +39,15 @@ delete from order_keys
  where tenant = ?
    and delivery_id = ?`;
 
+const DELETE_KEY = `${DELETE_KEYS}
+   and key = ?`;
+
+const CHANGE_KEYS = `
+update deliveries
+   set order_keys = ?
+ where tenant = ?
+   and id = ?`;
+
 const SOME_OF_REGISTRATION = `
 select distinct delivery_id
   from (select delivery_id
@@ -108,6 +117,8 @@ export type Order = {
   readonly followEach: (changed: Flat) => void;
   /** Gives a delivery that people retry its old place; what could have been claimed goes behind it. */
   readonly reenrol: (tenant: string, deliveryId: string) => void;
+  /** Takes keys from a delivery: what waited for it because of them moves up, and so may itself. */
+  readonly forget: (tenant: string, deliveryId: string, keys: readonly string[]) => void;
 };
 
 export function order(database: DatabaseSync): Order {
@@ -151,7 +162,26 @@ export function order(database: DatabaseSync): Order {
       follow(changed[at] ?? null, changed[at + 1] ?? null);
   }
 
-  return { enrol, follow, followEach, reenrol };
+  return { enrol, follow, followEach, reenrol, forget: forgetting(database) };
+}
+
+function forgetting(database: DatabaseSync): Order['forget'] {
+  const orderedDelivery = database.prepare(ORDERED_DELIVERY);
+  const changeKeys = database.prepare(CHANGE_KEYS);
+  const deleteKey = database.prepare(DELETE_KEY);
+  const { firstOf, moveUp } = places(database);
+  return (tenant, deliveryId, keys) => {
+    const found = orderedDelivery.get(tenant, deliveryId);
+    if (found === undefined) return;
+    const before = parse<string[]>(found, 'order_keys');
+    const left = before.filter((key) => !keys.includes(key));
+    if (left.length === before.length) return;
+    changeKeys.run(left.length === 0 ? null : JSON.stringify(left), tenant, deliveryId);
+    const place = { registration_id: text(found, 'registration_id') };
+    const gone = before.filter((key) => keys.includes(key)).map((key) => ({ ...place, key }));
+    for (const { key } of gone) deleteKey.run(tenant, deliveryId, key);
+    for (const id of [...firstOf(tenant, gone), deliveryId]) moveUp(tenant, id);
+  };
 }
 
 /** Taking the order from what a registration has: whatever is left half done, nothing waits in vain. */

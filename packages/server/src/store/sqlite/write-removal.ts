@@ -96,7 +96,7 @@ delete from statistics
         limit ?)`;
 
 /** What goes with the tenant itself: tables that are small. */
-const SETUP_OF_TENANT = ['api_keys', 'streaks', 'registrations', 'jobs'] as const;
+const SETUP_OF_TENANT = ['api_keys', 'streaks', 'registrations', 'jobs', 'erasures'] as const;
 
 /** Removes what is old, and what belonged to a tenant, in steps that hold up no commit for long. */
 export function removals(database: DatabaseSync, sequences: Sequences): Methods {

@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { outcomeNumbers } from './outcomes.ts';
+import { erasedRecord } from '../erasing.ts';
 import { order } from './write-order.ts';
-import { type Flat, type Methods, SETTLEMENT_WIDTH } from './protocol.ts';
+import { type Flat, type Methods, SETTLEMENT_WIDTH, type Value } from './protocol.ts';
 
 const INSERT_ATTEMPT = `
 insert into attempts (delivery_id, number, started_at, duration_ms, record)
@@ -29,13 +30,19 @@ update deliveries
  where tenant = ?
    and id = ?`;
 
+/** Deliveries that were erased while a lane had them: what comes of them is kept without what was sent. */
+export type ErasedInHand = Set<Value>;
+
 /** Records attempts and moves their deliveries on; `ordered`: tenant and id of those that others may wait for. */
-export function settleWrites(database: DatabaseSync): Methods {
+export function settleWrites(database: DatabaseSync, erased: ErasedInHand): Methods {
   const insertAttempt = database.prepare(INSERT_ATTEMPT);
   const updateDelivery = database.prepare(UPDATE_DELIVERY);
   const { followEach } = order(database);
   const countAttempt = database.prepare(COUNT_ATTEMPT);
   const numbersOfOutcomes = outcomeNumbers(database);
+
+  const keptOf = (id: Value, record: Value): Value =>
+    erased.delete(id) ? erasedRecord(String(record)) : record;
 
   /** tenant, id, number, started at, duration, record, state, step, due at, ended at, reason, class, status, sentence. */
   function settle(rows: Flat, ordered: Flat): boolean[] {
@@ -59,7 +66,7 @@ export function settleWrites(database: DatabaseSync): Methods {
       const update = updateDelivery.run(...moves);
       const moved = update.changes === 1;
       const known = moved || countAttempt.run(number, outcome, tenant, id).changes === 1;
-      if (known) insertAttempt.run(id, number, started, duration, record);
+      if (known) insertAttempt.run(id, number, started, duration, keptOf(id, record));
       written.push(moved);
     }
     followEach(ordered);

@@ -1,6 +1,6 @@
 import { workerData } from 'node:worker_threads';
 import { migrate } from './migrate.ts';
-import { lockStore, openForWriting } from './open.ts';
+import { lockStore, openForWriting, scrub } from './open.ts';
 import type { Methods } from './protocol.ts';
 import { acceptWrites } from './write-accept.ts';
 import { auditWrites } from './write-audit.ts';
@@ -12,8 +12,9 @@ import { jobWrites } from './write-jobs.ts';
 import { orderWrites } from './write-order.ts';
 import { removals } from './write-removal.ts';
 import { streakWrites } from './streaks.ts';
+import { eraseWrites } from './write-erasing.ts';
 import { Sequences } from './sequences.ts';
-import { settleWrites } from './write-settle.ts';
+import { type ErasedInHand, settleWrites } from './write-settle.ts';
 import { statisticsWrites } from './statistics.ts';
 import { serveWrites } from './worker.ts';
 
@@ -24,9 +25,10 @@ const database = openForWriting(path);
 migrate(database);
 
 const sequences = new Sequences(database);
+const erased: ErasedInHand = new Set();
 const methods: Methods = {
   ...acceptWrites(database, sequences),
-  ...settleWrites(database),
+  ...settleWrites(database, erased),
   ...deliveryWrites(database),
   ...orderWrites(database),
   ...jobWrites(database, sequences),
@@ -36,6 +38,9 @@ const methods: Methods = {
   ...streakWrites(database),
   ...keyWrites(database),
   ...statisticsWrites(database),
+  ...eraseWrites(database, (id) => erased.add(id)),
   ready: () => lock.isOpen,
 };
-serveWrites(database, { ...methods, ...auditWrites(database, methods) }, () => sequences.forget());
+const outside: Methods = { scrub: () => scrub(database) };
+const onFailure = (): void => sequences.forget();
+serveWrites(database, { ...methods, ...auditWrites(database, methods) }, { outside, onFailure });

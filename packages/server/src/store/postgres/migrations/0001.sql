@@ -90,6 +90,7 @@ create table idempotency (
 create index idempotency_by_age on idempotency (at);
 
 -- Partitions hold a day each, by the time that an id begins with; what fits none is in the last one.
+-- erased: which notifications were, as a JSON list; of these the payload keeps nothing.
 create table events (
   tenant      text collate "C" not null,
   id          text collate "C" not null,
@@ -98,9 +99,26 @@ create table events (
   actions     text collate "C" not null,
   payload     text not null,
   trace       text,
+  erased      text,
   primary key (tenant, id)
 ) partition by range (id);
 create table events_other partition of events default;
+
+-- Events whose notifications at `picks` are erased once the deliveries that carry them have ended.
+create table erasures (
+  tenant   text collate "C" not null,
+  event_id text collate "C" not null,
+  receipt  text not null,
+  picks    text not null,
+  cancels  boolean not null,
+  primary key (tenant, event_id)
+);
+
+-- Tables in whose files something may be left of what was erased, and since when.
+create table unscrubbed (
+  name text primary key,
+  mark text not null
+);
 
 -- What events are found by: 'action <filter>', 'learner <value>', 'course <value>'.
 -- picks: which notifications have the key; null for all of them.

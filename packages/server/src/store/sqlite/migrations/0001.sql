@@ -56,6 +56,7 @@ create table idempotency (
 create index idempotency_by_age on idempotency (at);
 
 -- Rows are wide, so they lie in order of acceptance and are found by a narrow index.
+-- erased: which notifications were, as a JSON list; of these the payload keeps nothing.
 create table events (
   seq         integer primary key,
   tenant      text not null,
@@ -64,9 +65,20 @@ create table events (
   occurred_at integer,
   actions     text not null,
   payload     text not null,
-  trace       text
+  trace       text,
+  erased      text
 );
 create unique index events_by_id on events (tenant, id);
+
+-- Events whose notifications at `picks` are erased once the deliveries that carry them have ended.
+create table erasures (
+  tenant   text not null,
+  event_id text not null,
+  receipt  text not null,
+  picks    text not null,
+  cancels  integer not null,
+  primary key (tenant, event_id)
+) without rowid;
 
 -- What events are found by: 'action <filter>', 'learner <value>', 'course <value>'.
 create table keys (

@@ -23,4 +23,4 @@ const methods = {
       .map((row) => row['name']),
   crash: () => process.exit(1),
 };
-serveWrites(database, methods, () => undefined);
+serveWrites(database, methods, { outside: {}, onFailure: () => undefined });

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { type Id, idTime } from '../../core/id.ts';
+import { integer, type Row, text } from '../rows.ts';
+import type { Database, Query, Statement } from './database.ts';
+import { DAY_MS } from './partitions.ts';
+
+/** Tables up to this size are written anew: that takes a moment, in which they cannot be used. */
+const SMALL_BYTES = 32 * 1024 * 1024;
+/** Others wait behind who waits for a table. */
+const LOCK_TIMEOUT_MS = 2000;
+const VACUUM_TIMEOUT_MS = 120_000;
+
+/** Not divided into days. */
+const WHOLE_TABLES = ['deliveries', 'order_keys'];
+const DIVIDED_TABLES = ['events', 'event_keys', 'ended_deliveries', 'attempts'];
+
+const NOTE: Statement = {
+  name: 'note unscrubbed',
+  text: `
+insert into unscrubbed (name, mark)
+select name, $2
+  from unnest($1::text[]) as t (name)
+ order by name
+    on conflict (name) do update
+   set mark = excluded.mark`,
+};
+
+/** None that was dropped meanwhile. */
+const UNSCRUBBED: Statement = {
+  name: '',
+  text: `
+select u.name, u.mark, coalesce(pg_total_relation_size(to_regclass(u.name)), -1) as bytes
+  from unscrubbed u
+ order by u.name`,
+};
+
+/** Unless something more was erased there since it was read. */
+const DONE: Statement = {
+  name: '',
+  text: 'delete from unscrubbed where name = $1 and mark = $2',
+};
+
+/**
+ * Notes, with the erasure itself, which tables it left old versions of rows in. Deliveries and
+ * attempts of an event may be a day younger, or lie with rows of no day.
+ */
+export async function noteUnscrubbed(query: Query, eventId: Id): Promise<void> {
+  const day = Math.floor(idTime(eventId) / DAY_MS);
+  const parts = [String(day), String(day + 1), 'other'];
+  const divided = DIVIDED_TABLES.flatMap((table) => parts.map((part) => `${table}_${part}`));
+  await query(NOTE, [[...WHOLE_TABLES, ...divided], randomUUID()]);
+}
+
+/**
+ * Small tables are written anew, so that nothing is left of what was erased; in larger ones its
+ * room is free, and overwritten as it is used again. False where there were such, where a table was
+ * in use for long, or the database cannot be reached.
+ */
+export async function scrub(database: Database): Promise<boolean> {
+  const session = database.session();
+  try {
+    await session.connect();
+    const query: Query = async ({ text: sql }, values = []) =>
+      (await session.query<Row>(sql, [...values])).rows;
+    await run(query, `set lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    await run(query, `set statement_timeout = ${VACUUM_TIMEOUT_MS}`);
+    let isGone = true;
+    for (const row of await query(UNSCRUBBED)) isGone = (await scrubOne(query, row)) && isGone;
+    return isGone;
+  } catch {
+    return false;
+  } finally {
+    await session.end();
+  }
+}
+
+async function scrubOne(query: Query, row: Row): Promise<boolean> {
+  const [name, bytes] = [text(row, 'name'), integer(row, 'bytes')];
+  const isSmall = bytes <= SMALL_BYTES;
+  try {
+    if (bytes >= 0) await run(query, `vacuum ${isSmall ? '(full) ' : ''}${name}`);
+    await query(DONE, [name, text(row, 'mark')]);
+    return isSmall;
+  } catch {
+    return false;
+  }
+}
+
+async function run(query: Query, sql: string): Promise<void> {
+  await query({ name: '', text: sql });
+}
