@@ -650,7 +650,7 @@ test('a path that cannot be routed is refused with a sentence, and an absolute o
     status: 400,
     text: '{"Message":"The path holds a percent sign that begins no escape."}',
   });
-  assert.deepEqual(await ask(`${registrations}/${'a'.repeat(600)}`), {
+  assert.deepEqual(await ask(`${registrations}/${'a'.repeat(3000)}`), {
     status: 414,
     text: '{"Message":"The path is too long."}',
   });

@@ -5,9 +5,9 @@ import type { ApiKey } from '../core/key.ts';
 import type { Tenant } from '../core/tenant.ts';
 import type { RouteDeps } from './route-deps.ts';
 import { originOf } from './audit.ts';
-import { objectBody } from './body.ts';
+import { objectBody, rawBody } from './body.ts';
 import { docs } from './docs/operations.ts';
-import { NewFilter, NewKey, NewTenant, TenantChange } from './docs/schemas.ts';
+import { BuiltInFilter, NewFilter, NewKey, NewTenant, TenantChange } from './docs/schemas.ts';
 import { filterJson } from './filters.ts';
 import { sendEmpty, sendJson } from './reply.ts';
 
@@ -145,7 +145,9 @@ function ownFilterRoutes(app: FastifyInstance, { library: { filters } }: RouteDe
         );
       }
       const existed = filters.get(name) !== undefined;
-      const filter = filterOf(name, objectBody(request, NewFilter));
+      const filter = filters.isBuiltIn(name)
+        ? asSet(knownFilter(filters.get(name), name), request)
+        : filterOf(name, objectBody(request, NewFilter));
       await filters.put(filter, originOf(request));
       return sendJson(reply, existed ? 200 : 201, filterJson(filter));
     },
@@ -173,7 +175,27 @@ function filterOf(name: string, body: FilterBody): Filter {
   }
   const subjects = (body.Subjects ?? []).map(({ Kind, Path }) => ({ kind: Kind, path: Path }));
   const { Description, Schema = null, Example = null } = body;
-  return { name, description: Description, schema: Schema, example: Example, subjects };
+  const told = { name, description: Description, schema: Schema, example: Example, subjects };
+  return { ...told, private: privateOf(body) };
+}
+
+/** Of a filter that is built in, what can be set. */
+function asSet(filter: Filter, request: FastifyRequest): Filter {
+  const own = Object.keys(NewFilter.properties).filter(
+    (name) => !(name in BuiltInFilter.properties),
+  );
+  const given = rawBody(request, Object.keys(NewFilter.properties));
+  if (own.some((name) => given.has(name)))
+    throw new AppError(
+      'conflict',
+      `The filter '${filter.name}' is built in and stays as it is; ${Object.keys(BuiltInFilter.properties).join(' and ')} can be set.`,
+    );
+  return { ...filter, private: privateOf(objectBody(request, BuiltInFilter)) };
+}
+
+/** Lists are walked through, whether or not a path says so. */
+function privateOf({ Private = [] }: Pick<FilterBody, 'Private'>): readonly string[] {
+  return Private.map((path) => path.replaceAll('[]', ''));
 }
 
 function tenantJson({ id, name, createdAt, maxPending }: Tenant): object {

@@ -65,6 +65,7 @@ export function filterJson(filter: Filter): object {
     Schema: filter.schema,
     Example: filter.example,
     Subjects: filter.subjects.map(({ kind, path }) => ({ Kind: kind, Path: path })),
+    Private: filter.private,
   };
 }
 

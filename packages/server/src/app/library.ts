@@ -27,6 +27,7 @@ import { createReplays } from '../service/replays.ts';
 import { createRegistrations, type RegistrationsService } from '../service/registrations.ts';
 import { createResuming } from '../service/resuming.ts';
 import { createStatistics } from '../service/statistics.ts';
+import { createPrivacy } from '../service/privacy.ts';
 import { createTenants } from '../service/tenants.ts';
 import { createTrials } from '../service/trials.ts';
 import type { Store } from '../store/port.ts';
@@ -150,16 +151,17 @@ function openLog(
   { configuration, engine, filters, registrations, sealer, telemetry, tenants }: LogParts,
 ) {
   const index = openIndexer({ store, filters, telemetry });
+  const privacy = createPrivacy(filters);
   const accept = (request: AcceptRequest): Promise<AcceptAnswer> => engine.accept(request);
   const jobs = createJobRunner(store, { configuration, engine, filters, telemetry });
   const look = (): void => jobs.look();
   return {
     indexer: index,
     jobs,
-    events: createEvents({ store, tenants, registrations, index, accept }),
-    deliveries: createDeliveries({ store, index, clock: dueClock, engine, registrations }),
+    events: createEvents({ store, tenants, registrations, index, privacy, accept }),
+    deliveries: createDeliveries({ store, index, privacy, clock: dueClock, engine, registrations }),
     replays: createReplays({ store, index, clock: dueClock, filters, registrations, look }),
-    learners: createLearners({ store, index, clock: systemClock, sealer, engine }),
+    learners: createLearners({ store, index, privacy, clock: systemClock, sealer, engine }),
     audit: createAudit({ store, tenants }),
     resuming: createResuming({
       store,

@@ -24,19 +24,33 @@ function aboutLearner(
   description: string,
 ): Filter {
   const example = learnerExample(name, status);
-  return { name, description, schema: learnerSchema(name), example, subjects: LEARNER_SUBJECTS };
+  return {
+    name,
+    description,
+    schema: learnerSchema(name),
+    example,
+    subjects: LEARNER_SUBJECTS,
+    private: [],
+  };
 }
 
 function aboutCourse(name: string, isPublished: boolean, description: string): Filter {
   const example = courseExample(name, isPublished);
   const time = TEXT_TIMES.has(name) ? 'text' : 'date-time';
   const schema = courseSchema(name, time);
-  return { name, description, schema, example, subjects: COURSE_SUBJECTS };
+  return { name, description, schema, example, subjects: COURSE_SUBJECTS, private: [] };
 }
 
 function aboutUser(name: string, isDeleted: boolean, description: string): Filter {
   const example = userExample(name, isDeleted);
-  return { name, description, schema: userSchema(name), example, subjects: USER_SUBJECTS };
+  return {
+    name,
+    description,
+    schema: userSchema(name),
+    example,
+    subjects: USER_SUBJECTS,
+    private: [],
+  };
 }
 
 /**
@@ -80,4 +94,5 @@ export const WILDCARD_FILTER: Filter = {
   schema: null,
   example: null,
   subjects: [],
+  private: [],
 };

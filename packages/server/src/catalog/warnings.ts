@@ -53,6 +53,7 @@ function filterOf(
     schema: flatSchema(example.name, { ...common, ...members }),
     example: JSON.parse(warning.notificationText(example, AT)) as object,
     subjects: [],
+    private: [],
   };
 }
 

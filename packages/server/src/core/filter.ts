@@ -10,4 +10,6 @@ export type Filter = {
   /** One realistic notification; null where none was given. */
   readonly example: object | null;
   readonly subjects: readonly SubjectPath[];
+  /** Paths such as `Learner.Email`, through lists too: what stands there is delivered and not shown. */
+  readonly private: readonly string[];
 };

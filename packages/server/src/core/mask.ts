@@ -1,3 +1,5 @@
+import type { ResponseRecord } from './outcome.ts';
+
 /** What stands for a value that is not shown. */
 export const MASKED = '****';
 
@@ -33,8 +35,19 @@ export function sentSecrets(
     ...query.split('&').map((part) => part.slice(part.indexOf('=') + 1)),
     ...new URLSearchParams(query).values(),
   ];
+  return longestFirst(texts);
+}
+
+function longestFirst(texts: readonly string[]): readonly string[] {
   const found = texts.filter((text) => text.length >= SHORTEST_FOUND);
   return [...new Set(found)].toSorted((one, other) => other.length - one.length);
+}
+
+/** What was received without these, as far as they are long enough to be told from anything else. */
+export function hideIn(response: ResponseRecord, texts: readonly string[]): ResponseRecord {
+  const found = longestFirst(texts);
+  const headers = response.headers.map(([name, value]) => [name, hide(value, found)] as const);
+  return { ...response, headers, body: hide(response.body, found) };
 }
 
 /** The text with each of these replaced, longest first. */

@@ -65,13 +65,15 @@ function isoTime(ms: number): string {
 }
 
 /** Schema and example can be long: they are told apart by their digests. */
-export function filterNote({ name, description, schema, example, subjects }: Filter): object {
+export function filterNote(filter: Filter): object {
+  const { name, description, schema, example, subjects } = filter;
   return {
     Name: name,
     Description: description,
     Schema: digestOf(schema),
     Example: digestOf(example),
     Subjects: subjects.map(({ kind, path }) => ({ Kind: kind, Path: path })),
+    Private: filter.private,
   };
 }
 

@@ -8,10 +8,15 @@ import type { Waiting } from '../engine/waiting.ts';
 import { type Indexer, indexFor } from './indexer.ts';
 import { readPage } from './page.ts';
 import { historiesOf } from './histories.ts';
-import type { Deliveries, Registrations } from './library.ts';
+import type { Deliveries, DeliveryStory, Registrations } from './library.ts';
+import type { Privacy } from './privacy.ts';
 
 export type DeliveriesDeps = {
-  readonly store: Pick<Store, 'deliveries' | 'countDeliveries' | 'delivery' | 'retry' | 'cancel'>;
+  readonly store: Pick<
+    Store,
+    'deliveries' | 'countDeliveries' | 'delivery' | 'event' | 'retry' | 'cancel'
+  >;
+  readonly privacy: Pick<Privacy, 'concerns' | 'maskAnswers'>;
   readonly index: Pick<Indexer, 'caughtUp'>;
   readonly clock: Clock;
   readonly registrations: Pick<Registrations, 'get'>;
@@ -41,7 +46,8 @@ export function createDeliveries(deps: DeliveriesDeps): Deliveries {
       if (found === undefined) return undefined;
       const registration = registrations.get(tenant, found.row.registrationId);
       const row = withReason(registrations, found.row);
-      return { ...found, row, histories: await historiesOf(store, found, registration) };
+      const attempts = await masked(deps, found);
+      return { row, attempts, histories: await historiesOf(store, found, registration) };
     },
     retry: async (tenant, id, by = SERVICE) => {
       const found = await store.delivery(tenant, id);
@@ -70,6 +76,17 @@ export function createDeliveries(deps: DeliveriesDeps): Deliveries {
       return true;
     },
   };
+}
+
+type Found = Pick<DeliveryStory, 'row' | 'attempts'>;
+
+async function masked(
+  { store, privacy }: DeliveriesDeps,
+  { row, attempts }: Found,
+): Promise<DeliveryStory['attempts']> {
+  if (!privacy.concerns(row.actions)) return attempts;
+  const event = await store.event(row.tenant, row.eventId);
+  return event === undefined ? attempts : privacy.maskAnswers(event, attempts);
 }
 
 function noteOf(

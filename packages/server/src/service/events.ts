@@ -8,6 +8,7 @@ import type { OverQuota } from '../engine/waiting.ts';
 import type { EventRow, Store } from '../store/port.ts';
 import { type Indexer, indexFor } from './indexer.ts';
 import { readLargePage } from './page.ts';
+import type { Privacy } from './privacy.ts';
 import type {
   EventDraft,
   Events,
@@ -22,6 +23,7 @@ export type EventsDeps = {
   readonly registrations: Pick<Registrations, 'list'>;
   readonly index: Pick<Indexer, 'caughtUp' | 'poke'>;
   readonly tenants: Pick<Tenants, 'list' | 'get'>;
+  readonly privacy: Pick<Privacy, 'mask'>;
   readonly accept: (request: AcceptRequest) => Promise<AcceptAnswer>;
 };
 
@@ -38,18 +40,22 @@ export function createEvents(deps: EventsDeps): Events {
     },
     list: async (query) => {
       await indexFor(deps.index, query);
-      return readLargePage(
+      const page = await readLargePage(
         query,
         (asked) => deps.store.events(asked),
         ({ notifications }) => notifications.reduce((sum, text) => sum + text.length, 0),
       );
+      return { ...page, items: page.items.map(deps.privacy.mask) };
     },
     count: async (query) => {
       await indexFor(deps.index, query);
       return deps.store.countEvents(query);
     },
     missed: (event) => missed(deps, event),
-    get: (tenant, id) => deps.store.event(tenant, id),
+    get: async (tenant, id) => {
+      const event = await deps.store.event(tenant, id);
+      return event === undefined ? undefined : deps.privacy.mask(event);
+    },
   };
 }
 
@@ -69,10 +75,12 @@ async function missed(
     if (last === undefined || page.length < DELIVERIES_READ) break;
     page = await store.deliveries({ ...query, before: last.id });
   }
+  // Conditions are about what was published, also where that is not shown.
+  const whole = (await store.event(event.tenant, event.id)) ?? event;
   return registrations
     .list(event.tenant)
     .filter(({ id }) => !reached.has(id))
-    .map((registration) => ({ registration, ...whyMissed(registration, event) }));
+    .map((registration) => ({ registration, ...whyMissed(registration, whole) }));
 }
 
 /** With a call-wide key all events are one unit; otherwise each stands for itself. */

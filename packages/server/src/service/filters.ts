@@ -26,7 +26,9 @@ export type FiltersService = Filters & {
 
 /** The catalogue: built in, and the operator's own. */
 export async function createFilters({ store, clock }: FiltersDeps): Promise<FiltersService> {
-  const own = new Map((await store.filters()).map((filter) => [filter.name.toLowerCase(), filter]));
+  const kept = new Map(
+    (await store.filters()).map((filter) => [filter.name.toLowerCase(), filter]),
+  );
   const builtIn = new Map(
     [...BUILTIN_FILTERS, ...WARNING_FILTERS, WILDCARD_FILTER].map((filter) => [
       filter.name.toLowerCase(),
@@ -41,42 +43,56 @@ export async function createFilters({ store, clock }: FiltersDeps): Promise<Filt
       before: before === undefined ? null : filterNote(before),
       after: after === undefined ? null : filterNote(after),
     });
+  /** What is built in stays, but for what is set of it. */
+  const asSet = (filter: Filter): Filter => {
+    const set = kept.get(filter.name.toLowerCase());
+    return set === undefined ? filter : { ...filter, private: set.private };
+  };
+  const own = (): Filter[] => [...kept.values()].filter(({ name }) => !isBuiltIn(name));
+  const isBuiltIn = (name: string): boolean => builtIn.has(name.toLowerCase());
+  // Names are ASCII: letters that fold to ASCII ones, such as the Kelvin sign, are others.
+  const get = (name: string): Filter | undefined => {
+    if (!/^[\x20-\x7e]*$/.test(name)) return undefined;
+    const built = builtIn.get(name.toLowerCase());
+    return built === undefined ? kept.get(name.toLowerCase()) : asSet(built);
+  };
   return {
-    list: () => [...BUILTIN_FILTERS, ...WARNING_FILTERS, ...own.values(), WILDCARD_FILTER],
-    // Names are ASCII: letters that fold to ASCII ones, such as the Kelvin sign, are others.
-    get: (name) => {
-      if (!/^[\x20-\x7e]*$/.test(name)) return undefined;
-      return builtIn.get(name.toLowerCase()) ?? own.get(name.toLowerCase());
-    },
+    list: () => [...BUILTIN_FILTERS.map(asSet), ...WARNING_FILTERS, ...own(), WILDCARD_FILTER],
+    get,
+    isBuiltIn,
     put: async (filter: Filter, by = SERVICE) => {
-      refuseReserved(filter.name, builtIn);
-      if (own.size >= MAX_OWN_FILTERS && !own.has(filter.name.toLowerCase()))
+      if (isBuiltIn(filter.name) && isOwnAction(filter.name)) throw builtInError(filter.name);
+      refuseReserved(filter.name);
+      const before = get(filter.name);
+      if (before === undefined && own().length >= MAX_OWN_FILTERS)
         throw new AppError(
           'conflict',
           `There are ${MAX_OWN_FILTERS} own filters, the most there can be.`,
         );
-      await store.putFilter(filter, noteOf(by, own.get(filter.name.toLowerCase()), filter));
-      own.set(filter.name.toLowerCase(), filter);
+      await store.putFilter(filter, noteOf(by, before, filter));
+      kept.set(filter.name.toLowerCase(), filter);
     },
     remove: async (name, by = SERVICE) => {
-      refuseReserved(name, builtIn);
-      const filter = own.get(name.toLowerCase());
+      if (isBuiltIn(name)) throw builtInError(name);
+      refuseReserved(name);
+      const filter = kept.get(name.toLowerCase());
       if (filter === undefined) return false;
       if (!(await store.deleteFilter(filter.name, noteOf(by, filter, undefined)))) return false;
-      own.delete(name.toLowerCase());
+      kept.delete(name.toLowerCase());
       return true;
     },
     learn: (name, filter) => {
-      if (filter === undefined) own.delete(name.toLowerCase());
-      else own.set(name.toLowerCase(), filter);
+      if (filter === undefined) kept.delete(name.toLowerCase());
+      else kept.set(name.toLowerCase(), filter);
     },
   };
 }
 
-function refuseReserved(name: string, builtIn: ReadonlyMap<string, Filter>): void {
-  if (builtIn.has(name.toLowerCase())) {
-    throw new AppError('conflict', `The filter '${name}' is built in and stays as it is.`);
-  }
+function builtInError(name: string): AppError {
+  return new AppError('conflict', `The filter '${name}' is built in and stays as it is.`);
+}
+
+function refuseReserved(name: string): void {
   if (isPrivateFilter(name) || isOwnAction(name) || name === WILDCARD) {
     throw new AppError('bad_request', `'${name}' is not a name for a filter.`);
   }

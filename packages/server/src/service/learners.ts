@@ -10,11 +10,13 @@ import type {
   ErasureStep,
   EventErasure,
   LearnerEvent,
+  LearnerQuery,
   OpenDelivery,
   Store,
 } from '../store/port.ts';
 import type { Indexer } from './indexer.ts';
 import type { ErasureReceipt, KeptDelivery, KeptEvent, Learners } from './library.ts';
+import type { Privacy } from './privacy.ts';
 
 export type LearnersDeps = {
   readonly store: Pick<
@@ -29,6 +31,7 @@ export type LearnersDeps = {
     | 'note'
   >;
   readonly index: Pick<Indexer, 'caughtUp'>;
+  readonly privacy: Shown;
   readonly clock: Clock;
   readonly sealer: Pick<Sealer, 'digestOf'>;
   readonly engine: {
@@ -38,6 +41,11 @@ export type LearnersDeps = {
     readonly waiting: Pick<Waiting, 'moved'>;
   };
 };
+
+type Shown = Pick<Privacy, 'mask' | 'maskAnswers'>;
+
+/** For who may hand a person everything that is kept. */
+const WHOLE: Shown = { mask: (event) => event, maskAnswers: (_event, attempts) => attempts };
 
 export type LearnersService = Learners & {
   /** Erases what earlier erasures waited for, as far as it has ended. */
@@ -59,7 +67,9 @@ export function createLearners(deps: LearnersDeps): LearnersService {
       const target = nameOf(deps, tenant, learner);
       await deps.store.note(noteOf(deps, by, { tenant, target, what: 'learner exported' }));
       await deps.index.caughtUp();
-      return eventsOf(deps, tenant, keyOf(learner));
+      const { mask, maskAnswers } = deps.privacy;
+      const shown = by.level === 'Read only' ? { mask, maskAnswers } : WHOLE;
+      return eventsOf(deps, shown, { tenant, learner: keyOf(learner) });
     },
     erase: (tenant, learner, { pending, by = SERVICE }) =>
       erase(deps, { tenant, learner, pending, by }),
@@ -87,20 +97,24 @@ function noteOf({ clock }: LearnersDeps, by: Origin, { after = {}, ...rest }: No
 
 async function* eventsOf(
   deps: LearnersDeps,
-  tenant: string,
-  learner: string,
+  shown: Shown,
+  whose: Pick<LearnerQuery, 'tenant' | 'learner'>,
 ): AsyncGenerator<KeptEvent> {
-  let page = await deps.store.learnerEvents({ tenant, learner, limit: READ_STEP });
+  let page = await deps.store.learnerEvents({ ...whose, limit: READ_STEP });
   while (page.length > 0) {
-    for (const found of page) yield { ...found, deliveries: deliveriesOf(deps, found) };
+    for (const found of page) {
+      const deliveries = deliveriesOf(deps, shown, found);
+      yield { ...found, event: shown.mask(found.event), deliveries };
+    }
     const before = page.at(-1)?.event.id ?? '';
-    page = await deps.store.learnerEvents({ tenant, learner, before, limit: READ_STEP });
+    page = await deps.store.learnerEvents({ ...whose, before, limit: READ_STEP });
   }
 }
 
 /** Those that carry any of the learner's notifications. */
 async function* deliveriesOf(
   { store }: LearnersDeps,
+  { maskAnswers }: Shown,
   { event, own }: LearnerEvent,
 ): AsyncGenerator<KeptDelivery> {
   const query = { tenant: event.tenant, eventId: event.id, limit: READ_STEP };
@@ -109,7 +123,7 @@ async function* deliveriesOf(
     for (const { id, picks } of page) {
       const isTheirs = picks === null || picks.some((index) => own.includes(index));
       const found = isTheirs ? await store.delivery(event.tenant, id) : undefined;
-      if (found !== undefined) yield found;
+      if (found !== undefined) yield { ...found, attempts: maskAnswers(event, found.attempts) };
     }
     page = await store.deliveries({ ...query, before: page.at(-1)?.id ?? '' });
   }

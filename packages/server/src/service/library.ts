@@ -120,6 +120,8 @@ export interface Filters {
   list(): readonly Filter[];
   /** Ignores case. */
   get(name: string): Filter | undefined;
+  isBuiltIn(name: string): boolean;
+  /** Of one that is built in, only what can be set of it is taken. */
   put(filter: Filter, by?: Origin): Promise<void>;
   remove(name: string, by?: Origin): Promise<boolean>;
 }
@@ -133,6 +135,7 @@ export interface Events {
    * `{"Id":…,"Deliveries":…}`.
    */
   publish(caller: Caller, call: PublishCall): Promise<readonly string[]>;
+  /** Private fields are masked, as by `get`. */
   list(query: LogListQuery): Promise<Page<EventRow>>;
   count(query: LogQuery): Promise<Count>;
   get(tenant: string, id: string): Promise<EventRow | undefined>;
@@ -251,7 +254,7 @@ export type ErasureReceipt = {
 
 /** What is kept about one learner, by an id, an e-mail address or a login name. */
 export interface Learners {
-  /** Event by event, newest first. On record in the audit log. */
+  /** Event by event, newest first, private fields masked for who may only read. On record in the audit log. */
   kept(tenant: string, learner: string, by?: Origin): Promise<AsyncIterable<KeptEvent>>;
   /** Resolves once all is erased that waits for no delivery; what was cut short is asked for again. */
   erase(

@@ -477,6 +477,7 @@ export function storeContract(
       schema: { type: 'object' },
       example: null,
       subjects: [],
+      private: ['Learner.Email'],
     };
     await store.putFilter(filter);
     await store.putFilter({ ...filter, description: 'changed' });
@@ -617,7 +618,8 @@ export function storeContract(
       createdAt: NOW,
       expiresAt: null,
     };
-    const filter = { name: `F${id}`, description: 'd', schema: null, example: null, subjects: [] };
+    const nothing = { schema: null, example: null, subjects: [], private: [] };
+    const filter = { name: `F${id}`, description: 'd', ...nothing };
     const waiting = delivery('r1');
     await accept(event(tenant, [waiting]));
     const notes: AuditEntry[] = [];

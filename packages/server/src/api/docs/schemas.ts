@@ -36,6 +36,23 @@ export const NewKey = Type.Object(
   { examples: [{ Level: 'Full control', Name: 'reporting' }] },
 );
 
+/** What can be set of filters that are built in, too. */
+const FilterSettings = {
+  Private: Type.Optional(
+    Type.Array(
+      Type.String({
+        pattern: String.raw`^[^.\[\]]+(\[\])?(\.[^.\[\]]+(\[\])?)*$`,
+        maxLength: 200,
+      }),
+      {
+        maxItems: 50,
+        description:
+          'Paths such as `Users.Email`, through lists too. What stands there is masked in the log and the API, and whole in deliveries.',
+      },
+    ),
+  ),
+};
+
 export const NewFilter = Type.Object(
   {
     Description: Type.String({ minLength: 1, maxLength: 1024 }),
@@ -53,6 +70,7 @@ export const NewFilter = Type.Object(
         { maxItems: 20 },
       ),
     ),
+    ...FilterSettings,
   },
   {
     examples: [
@@ -60,6 +78,9 @@ export const NewFilter = Type.Object(
     ],
   },
 );
+
+/** The rest of a filter that is built in stays as it is. */
+export const BuiltInFilter = Type.Object(FilterSettings);
 
 export const TestRequest = Type.Object({
   Filter: Type.Optional(Type.String({ maxLength: 128, description: 'Whose example is sent.' })),

@@ -457,7 +457,8 @@ test('what was matched with an older configuration is stale, and nothing of it i
   const url = await fresh();
   const [one, other] = [await joined(url), await joined(url)];
   const { version } = await one.changes(null);
-  await other.putFilter({ name: 'F', description: '', schema: null, example: null, subjects: [] });
+  const nothing = { schema: null, example: null, subjects: [], private: [] };
+  await other.putFilter({ name: 'F', description: '', ...nothing });
   const idempotency = { tenant: 't', key: 'k', hash: 'h', answer: 'a', at: 1 };
   const publication = { events: [madeAt(Date.now())], idempotency };
   assert.deepEqual(await one.accept([publication, publication], version), [

@@ -96,11 +96,7 @@ function createStore(writer: Channel, reader: Channel): Store {
 
     ...logCalls(reader, writer),
     ...statisticsCalls(reader, writer),
-
-    learnerEvents: (query) => reader.call('learnerEvents', query),
-    erase: (erasure) => writer.call('erase', erasure),
-    eraseMarked: (marked) => writer.call('eraseMarked', marked),
-    scrub: () => writer.call('scrub'),
+    ...erasureCalls(writer, reader),
 
     prune: (before, limit) => writer.call('prune', before, limit),
     pruneIdempotency: (before, limit) => writer.call('pruneIdempotency', before, limit),
@@ -167,6 +163,18 @@ function statisticsCalls(reader: Channel, writer: Channel): StatisticsStore {
     pruneStatistics: (stepMs, before, limit) =>
       writer.call('pruneStatistics', stepMs, before, limit),
     backlog: (tenant, registrationIds) => reader.call('backlog', tenant, registrationIds),
+  };
+}
+
+function erasureCalls(
+  writer: Channel,
+  reader: Channel,
+): Pick<Store, 'learnerEvents' | 'erase' | 'eraseMarked' | 'scrub'> {
+  return {
+    learnerEvents: (query) => reader.call('learnerEvents', query),
+    erase: (erasure) => writer.call('erase', erasure),
+    eraseMarked: (marked) => writer.call('eraseMarked', marked),
+    scrub: () => writer.call('scrub'),
   };
 }
 
