@@ -111,7 +111,10 @@ test('of a filter that is built in the private fields can be set, and nothing el
   assert.match(text, /"Users":\[\{"Id":1,"Email":"\*\*\*\*"\}\]/);
   const changed = await admin('PUT', path, { Description: 'Mine.', Private: [] });
   assert.equal(changed.status, 409);
-  assert.match(changed.json.Message, /built in and stays as it is; Private can be set\./);
+  assert.match(
+    changed.json.Message,
+    /built in and stays as it is; Retention and Private can be set\./,
+  );
   assert.equal((await admin('DELETE', path)).status, 409);
   await server.stop();
   await server.start();

@@ -1,8 +1,10 @@
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify';
 import { AppError } from '../core/errors.ts';
 import type { Filter } from '../core/filter.ts';
+import { parseDuration } from '../core/duration.ts';
 import type { ApiKey } from '../core/key.ts';
 import type { Tenant } from '../core/tenant.ts';
+import { retentionText } from '../service/audit.ts';
 import type { RouteDeps } from './route-deps.ts';
 import { originOf } from './audit.ts';
 import { objectBody, rawBody } from './body.ts';
@@ -47,8 +49,9 @@ function tenantRoutes(app: FastifyInstance, { library: { tenants } }: RouteDeps)
     sendJson(reply, 200, tenants.list().map(tenantJson)),
   );
   app.post('/admin/tenants', { config, schema: docs.createTenant }, async (request, reply) => {
-    const { Id, Name, MaxPending = null } = objectBody(request, NewTenant);
-    const settings = { name: Name ?? Id, maxPending: MaxPending };
+    const { Id, Name, MaxPending = null, Retention } = objectBody(request, NewTenant);
+    const retentionMs = retentionOf(Retention);
+    const settings = { name: Name ?? Id, maxPending: MaxPending, retentionMs };
     return sendJson(reply, 201, tenantJson(await tenants.create(Id, settings, originOf(request))));
   });
   app.get(
@@ -62,10 +65,11 @@ function tenantRoutes(app: FastifyInstance, { library: { tenants } }: RouteDeps)
     { config, schema: docs.changeTenant },
     async (request: TenantRequest, reply) => {
       const { id } = request.params;
-      const { Name, MaxPending } = objectBody(request, TenantChange);
+      const { Name, MaxPending, Retention } = objectBody(request, TenantChange);
       const settings = {
         ...(Name === undefined ? {} : { name: Name }),
         ...(MaxPending === undefined ? {} : { maxPending: MaxPending }),
+        ...(Retention === undefined ? {} : { retentionMs: retentionOf(Retention) }),
       };
       const changed = await tenants.change(id, settings, originOf(request));
       return sendJson(reply, 200, tenantJson(known(changed, id)));
@@ -176,7 +180,7 @@ function filterOf(name: string, body: FilterBody): Filter {
   const subjects = (body.Subjects ?? []).map(({ Kind, Path }) => ({ kind: Kind, path: Path }));
   const { Description, Schema = null, Example = null } = body;
   const told = { name, description: Description, schema: Schema, example: Example, subjects };
-  return { ...told, private: privateOf(body) };
+  return { ...told, ...settingsOf(body) };
 }
 
 /** Of a filter that is built in, what can be set. */
@@ -190,17 +194,34 @@ function asSet(filter: Filter, request: FastifyRequest): Filter {
       'conflict',
       `The filter '${filter.name}' is built in and stays as it is; ${Object.keys(BuiltInFilter.properties).join(' and ')} can be set.`,
     );
-  return { ...filter, private: privateOf(objectBody(request, BuiltInFilter)) };
+  return { ...filter, ...settingsOf(objectBody(request, BuiltInFilter)) };
 }
 
 /** Lists are walked through, whether or not a path says so. */
-function privateOf({ Private = [] }: Pick<FilterBody, 'Private'>): readonly string[] {
-  return Private.map((path) => path.replaceAll('[]', ''));
+function settingsOf({
+  Private = [],
+  Retention,
+}: Pick<FilterBody, 'Private' | 'Retention'>): Pick<Filter, 'private' | 'retentionMs'> {
+  return {
+    private: Private.map((path) => path.replaceAll('[]', '')),
+    retentionMs: retentionOf(Retention),
+  };
 }
 
-function tenantJson({ id, name, createdAt, maxPending }: Tenant): object {
+const SHORTEST_RETENTION_MS = 60_000;
+const LONGEST_RETENTION_MS = 3650 * 86_400_000;
+
+function retentionOf(text: string | null | undefined): number | null {
+  if (text === null || text === undefined) return null;
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms >= SHORTEST_RETENTION_MS && ms <= LONGEST_RETENTION_MS) return ms;
+  throw new AppError('bad_request', 'Retention is a duration from 1m to 3650d, such as 7d.');
+}
+
+function tenantJson({ id, name, createdAt, maxPending, retentionMs }: Tenant): object {
   const CreatedAt = new Date(createdAt).toISOString();
-  return { Id: id, Name: name, CreatedAt, MaxPending: maxPending };
+  const Retention = retentionText(retentionMs);
+  return { Id: id, Name: name, CreatedAt, MaxPending: maxPending, Retention };
 }
 
 function keyJson({ id, level, name, createdAt, expiresAt }: ApiKey): object {

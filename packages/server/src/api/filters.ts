@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify';
 import { AppError } from '../core/errors.ts';
 import type { Filter } from '../core/filter.ts';
+import { retentionText } from '../service/audit.ts';
 import { docs } from './docs/operations.ts';
 import { limitOf, readQuery } from './query.ts';
 import { sendJson, sendText } from './reply.ts';
@@ -66,6 +67,7 @@ export function filterJson(filter: Filter): object {
     Example: filter.example,
     Subjects: filter.subjects.map(({ kind, path }) => ({ Kind: kind, Path: path })),
     Private: filter.private,
+    Retention: retentionText(filter.retentionMs),
   };
 }
 

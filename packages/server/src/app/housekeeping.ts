@@ -1,5 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { STEPS } from '../core/statistics.ts';
+import type { Id } from '../core/id.ts';
+import type { ShortRetention } from '../service/retention.ts';
 import type { Store } from '../store/port.ts';
 
 const EVERY_MS = 60_000;
@@ -12,6 +14,7 @@ export type HousekeepingOptions = {
   readonly store: Pick<
     Store,
     | 'prune'
+    | 'pruneSome'
     | 'pruneJobs'
     | 'pruneIdempotency'
     | 'pruneAudit'
@@ -22,6 +25,8 @@ export type HousekeepingOptions = {
   readonly retentionMs: number;
   readonly auditRetentionMs: number;
   readonly statisticsRetentionMs: number;
+  /** What is kept shorter, as it is set now. */
+  readonly shorter: () => readonly ShortRetention[];
   /** What else is past its time. */
   readonly forget: () => Promise<void>;
   readonly onError: (error: unknown) => void;
@@ -58,12 +63,13 @@ export class Housekeeping {
   }
 
   async #round(): Promise<void> {
-    const { store, clock, retentionMs, auditRetentionMs, forget, onError } = this.#options;
+    const { store, clock, retentionMs, auditRetentionMs, shorter, forget, onError } = this.#options;
     try {
       await forget();
       await this.#inSteps(() => store.pruneIdempotency(clock.now() - IDEMPOTENCY_KEPT_MS, STEP));
       await this.#inSteps(() => store.prune(clock.now() - retentionMs, STEP));
       await this.#inSteps(() => store.pruneJobs(clock.now() - retentionMs, STEP));
+      for (const rule of shorter()) await this.#pruneSome(rule);
       await this.#inSteps(() => store.pruneAudit(clock.now() - auditRetentionMs, STEP));
       await this.#shortenStatistics();
     } catch (error) {
@@ -86,6 +92,18 @@ export class Housekeeping {
     }
     const before = clock.now() - statisticsRetentionMs;
     await this.#inSteps(() => store.pruneStatistics(day.ms, before, STEP));
+  }
+
+  async #pruneSome({ tenant, action, retentionMs }: ShortRetention): Promise<void> {
+    const { store, clock } = this.#options;
+    const some = { tenant, action, before: clock.now() - retentionMs, limit: STEP };
+    let after: Id | undefined;
+    while (!this.#abort.signal.aborted) {
+      const { next } = await store.pruneSome(after === undefined ? some : { ...some, after });
+      if (next === null) return;
+      after = next;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
   }
 
   /** Until a step finds less than it may remove. */

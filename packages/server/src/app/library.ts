@@ -123,11 +123,7 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   await engine.start(tenants.list().flatMap(({ id }) => registrations.list(id)));
   jobs.start();
   const ready = (): Promise<void> => store.check();
-  const trials = createTrials({ filters, events: log.events });
-  const statistics = openStatistics({ store, filters, registrations, tally });
-  const feed = createFeed({ store, registrations });
-  const read = { ...log, statistics, feed };
-  const parts = { ...read, registrations, filters, tenants, keys, trials };
+  const parts = { ...log, registrations, filters, tenants, keys };
   const nodes = { list: () => store.nodes() };
   const library = { ...parts, nodes, refresh: configuration.refresh, ready };
   const forget = (): Promise<void> =>
@@ -138,7 +134,7 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   return { library, engine, jobs, indexer, ...means, forget, ...told };
 }
 
-type LogParts = Pick<Parts, 'engine' | 'telemetry'> &
+type LogParts = Pick<Parts, 'engine' | 'tally' | 'telemetry'> &
   Pick<Library, 'filters' | 'tenants'> & {
     readonly configuration: Configuration;
     readonly registrations: RegistrationsService;
@@ -148,21 +144,20 @@ type LogParts = Pick<Parts, 'engine' | 'telemetry'> &
 /** What happened, where it went, who did what, and sending again. */
 function openLog(
   { store, config }: Ground,
-  { configuration, engine, filters, registrations, sealer, telemetry, tenants }: LogParts,
+  { configuration, engine, filters, registrations, sealer, tally, telemetry, tenants }: LogParts,
 ) {
   const index = openIndexer({ store, filters, telemetry });
   const privacy = createPrivacy(filters);
   const accept = (request: AcceptRequest): Promise<AcceptAnswer> => engine.accept(request);
   const jobs = createJobRunner(store, { configuration, engine, filters, telemetry });
   const look = (): void => jobs.look();
+  const events = createEvents({ store, tenants, registrations, index, privacy, accept });
   return {
     indexer: index,
     jobs,
-    events: createEvents({ store, tenants, registrations, index, privacy, accept }),
+    events,
     deliveries: createDeliveries({ store, index, privacy, clock: dueClock, engine, registrations }),
     replays: createReplays({ store, index, clock: dueClock, filters, registrations, look }),
-    learners: createLearners({ store, index, privacy, clock: systemClock, sealer, engine }),
-    audit: createAudit({ store, tenants }),
     resuming: createResuming({
       store,
       registrations,
@@ -171,6 +166,11 @@ function openLog(
       waiting: engine.waiting,
       laneConcurrency: config.concurrency,
     }),
+    learners: createLearners({ store, index, privacy, clock: systemClock, sealer, engine }),
+    audit: createAudit({ store, tenants }),
+    trials: createTrials({ filters, events }),
+    statistics: openStatistics({ store, filters, registrations, tally }),
+    feed: createFeed({ store, registrations, privacy }),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Caller } from '../core/key.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { JobRunner } from '../engine/job-runner.ts';
 import type { Library } from '../service/library.ts';
+import { shortRetentions } from '../service/retention.ts';
 import type { Store } from '../store/port.ts';
 import type { Answered } from '../telemetry/events.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
@@ -127,7 +128,7 @@ function answeredCall(request: FastifyRequest, reply: FastifyReply): Answered {
 function startHousekeeping(
   config: Config,
   store: Store,
-  { telemetry, forget }: Pick<Parts, 'telemetry' | 'forget'>,
+  { library, telemetry, forget }: Pick<Parts, 'library' | 'telemetry' | 'forget'>,
 ): Housekeeping {
   const housekeeping = new Housekeeping({
     store,
@@ -135,6 +136,7 @@ function startHousekeeping(
     retentionMs: config.retentionMs,
     auditRetentionMs: config.auditRetentionMs,
     statisticsRetentionMs: config.statisticsRetentionMs,
+    shorter: () => shortRetentions(library, config.retentionMs),
     forget,
     onError: (error) => telemetry.failed(error, 'removing what is past its retention'),
   });

@@ -12,3 +12,10 @@ export function parseDuration(text: string): number | undefined {
   const unit = UNIT_MS[match?.[2] ?? ''];
   return unit === undefined ? undefined : Number(match?.[1]) * unit;
 }
+
+/** The same in the largest unit that it is a whole number of. */
+export function durationText(ms: number): string {
+  const units = Object.entries(UNIT_MS);
+  const [unit, unitMs] = units.findLast(([, each]) => ms % each === 0) ?? ['ms', 1];
+  return `${ms / unitMs}${unit}`;
+}

@@ -12,4 +12,6 @@ export type Filter = {
   readonly subjects: readonly SubjectPath[];
   /** Paths such as `Learner.Email`, through lists too: what stands there is delivered and not shown. */
   readonly private: readonly string[];
+  /** How long its events are kept after they ended, where that is shorter than elsewhere. */
+  readonly retentionMs?: number | null;
 };

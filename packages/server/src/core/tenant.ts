@@ -5,10 +5,12 @@ export type Tenant = {
   readonly createdAt: number;
   /** How many of its deliveries may wait before publishers are told to; null for the installation's default. */
   readonly maxPending: number | null;
+  /** How long its events are kept after they ended, where that is shorter than elsewhere. */
+  readonly retentionMs?: number | null;
 };
 
 /** What an operator may set of a tenant. */
-export type TenantSettings = Pick<Tenant, 'name' | 'maxPending'>;
+export type TenantSettings = Pick<Tenant, 'name' | 'maxPending' | 'retentionMs'>;
 
 export const MAX_QUOTA = 1_000_000_000;
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { durationText } from '../core/duration.ts';
 import type { Filter } from '../core/filter.ts';
 import type { ApiKey } from '../core/key.ts';
 import { maskQuery } from '../core/mask.ts';
@@ -74,11 +75,17 @@ export function filterNote(filter: Filter): object {
     Example: digestOf(example),
     Subjects: subjects.map(({ kind, path }) => ({ Kind: kind, Path: path })),
     Private: filter.private,
+    Retention: retentionText(filter.retentionMs),
   };
 }
 
-export function tenantNote({ id, name, maxPending }: Tenant): object {
-  return { Id: id, Name: name, MaxPending: maxPending };
+export function tenantNote({ id, name, maxPending, retentionMs }: Tenant): object {
+  return { Id: id, Name: name, MaxPending: maxPending, Retention: retentionText(retentionMs) };
+}
+
+/** As operators write it. */
+export function retentionText(ms: number | null | undefined): string | null {
+  return ms === null || ms === undefined ? null : durationText(ms);
 }
 
 /** Never with the key or its hash. */

@@ -1,9 +1,11 @@
 import type { FeedQuery, FeedRow, Store } from '../store/port.ts';
 import type { Feed, Registrations } from './library.ts';
+import type { Privacy } from './privacy.ts';
 
 export type FeedDeps = {
   readonly store: Pick<Store, 'feed' | 'lastSequence'>;
   readonly registrations: Pick<Registrations, 'get'>;
+  readonly privacy: Pick<Privacy, 'mask'>;
 };
 
 /** Rows read at a time, because they can be large, and the characters after which an answer ends. */
@@ -11,14 +13,15 @@ const STEP = 32;
 const MAX_CHARACTERS = 4 * 1024 * 1024;
 
 /** What a registration was sent and is to be sent, for receivers that poll or look for gaps. */
-export function createFeed({ store, registrations }: FeedDeps): Feed {
+export function createFeed({ store, registrations, privacy }: FeedDeps): Feed {
   return {
     read: async (query) => {
       const { tenant, registrationId } = query;
       if (registrations.get(tenant, registrationId) === undefined) return undefined;
       // Before the rows, so that what comes meanwhile is told of by the next answer.
       const last = await store.lastSequence(tenant, registrationId);
-      return { items: await rowsOf(store, query), last };
+      const rows = await rowsOf(store, query);
+      return { items: rows.map((row) => privacy.mask(row)), last };
     },
   };
 }

@@ -35,18 +35,12 @@ export async function createFilters({ store, clock }: FiltersDeps): Promise<Filt
       filter,
     ]),
   );
-  const noteOf = (by: Origin, before?: Filter, after?: Filter): AuditEntry =>
-    auditEntry(clock.now(), by, {
-      tenant: null,
-      what: after === undefined ? 'filter deleted' : 'filter put',
-      target: (after ?? before)?.name ?? '',
-      before: before === undefined ? null : filterNote(before),
-      after: after === undefined ? null : filterNote(after),
-    });
   /** What is built in stays, but for what is set of it. */
   const asSet = (filter: Filter): Filter => {
     const set = kept.get(filter.name.toLowerCase());
-    return set === undefined ? filter : { ...filter, private: set.private };
+    return set === undefined
+      ? filter
+      : { ...filter, private: set.private, retentionMs: set.retentionMs ?? null };
   };
   const own = (): Filter[] => [...kept.values()].filter(({ name }) => !isBuiltIn(name));
   const isBuiltIn = (name: string): boolean => builtIn.has(name.toLowerCase());
@@ -69,7 +63,7 @@ export async function createFilters({ store, clock }: FiltersDeps): Promise<Filt
           'conflict',
           `There are ${MAX_OWN_FILTERS} own filters, the most there can be.`,
         );
-      await store.putFilter(filter, noteOf(by, before, filter));
+      await store.putFilter(filter, noteOf(clock, by, before, filter));
       kept.set(filter.name.toLowerCase(), filter);
     },
     remove: async (name, by = SERVICE) => {
@@ -77,7 +71,8 @@ export async function createFilters({ store, clock }: FiltersDeps): Promise<Filt
       refuseReserved(name);
       const filter = kept.get(name.toLowerCase());
       if (filter === undefined) return false;
-      if (!(await store.deleteFilter(filter.name, noteOf(by, filter, undefined)))) return false;
+      if (!(await store.deleteFilter(filter.name, noteOf(clock, by, filter, undefined))))
+        return false;
       kept.delete(name.toLowerCase());
       return true;
     },
@@ -86,6 +81,16 @@ export async function createFilters({ store, clock }: FiltersDeps): Promise<Filt
       else kept.set(name.toLowerCase(), filter);
     },
   };
+}
+
+function noteOf(clock: Clock, by: Origin, before?: Filter, after?: Filter): AuditEntry {
+  return auditEntry(clock.now(), by, {
+    tenant: null,
+    what: after === undefined ? 'filter deleted' : 'filter put',
+    target: (after ?? before)?.name ?? '',
+    before: before === undefined ? null : filterNote(before),
+    after: after === undefined ? null : filterNote(after),
+  });
 }
 
 function builtInError(name: string): AppError {

@@ -3,7 +3,6 @@ import type { AuditEntry, Origin } from '../core/audit.ts';
 import type { History } from '../core/explain-history.ts';
 import type { Filter } from '../core/filter.ts';
 import type { Id } from '../core/id.ts';
-import type { Job, JobChange, JobKind, Selection } from '../core/job.ts';
 import type { ApiKey, Caller, Level } from '../core/key.ts';
 import type { Missed } from '../core/missed.ts';
 import type { Ordering } from '../core/ordering.ts';
@@ -17,13 +16,24 @@ import type {
   EventRow,
   FeedQuery,
   FeedRow,
-  LearnerEvent,
   LogQuery,
   NodeRow,
-  PendingChoice,
 } from '../store/port.ts';
 import type { Statistics } from './statistics.ts';
+import type { Learners } from './learners-port.ts';
+import type { Replays, Resuming } from './replays-port.ts';
 import type { Trials } from './trials.ts';
+
+export type { ErasureReceipt, KeptDelivery, KeptEvent, Learners } from './learners-port.ts';
+export type {
+  HeldChoice,
+  HeldPart,
+  HeldPreview,
+  ReplayListQuery,
+  ReplayRequest,
+  Replays,
+  Resuming,
+} from './replays-port.ts';
 
 /** What a subscriber hands in, after its JSON has been read: everything still to be judged. */
 export type RegistrationDraft = {
@@ -174,94 +184,6 @@ export interface Deliveries {
   get(tenant: string, id: string): Promise<DeliveryStory | undefined>;
   retry(tenant: string, id: string, by?: Origin): Promise<boolean>;
   cancel(tenant: string, id: string, by?: Origin): Promise<boolean>;
-}
-
-export type ReplayRequest = {
-  readonly kind: JobKind;
-  readonly selection: Selection;
-  readonly rate: number;
-};
-
-export type ReplayListQuery = {
-  readonly tenant: string;
-  readonly registrationId?: string;
-  readonly cursor?: string;
-  readonly limit: number;
-};
-
-/** Jobs that send again what lies in the past. */
-export interface Replays {
-  /** Undefined when there is no such registration; throws when there are too many unfinished ones. */
-  create(
-    tenant: string,
-    registrationId: string,
-    request: ReplayRequest,
-    by?: Origin,
-  ): Promise<Job | undefined>;
-  list(query: ReplayListQuery): Promise<Page<Job>>;
-  get(tenant: string, id: string): Promise<Job | undefined>;
-  /** The job as it is then; throws `conflict` when its state does not allow it. */
-  change(tenant: string, id: string, change: JobChange, by?: Origin): Promise<Job | undefined>;
-}
-
-/** What becomes of held deliveries when their registration is resumed. */
-export type HeldChoice = 'all' | 'newest' | 'none';
-
-/** How many would be sent, and how long that takes about; null where it is not known. */
-export type HeldPart = { readonly sent: number | null; readonly seconds: number | null };
-
-export type HeldPreview = {
-  readonly held: Count;
-  readonly all: HeldPart;
-  readonly newest: HeldPart;
-};
-
-export interface Resuming {
-  preview(tenant: string, id: string): Promise<HeldPreview | undefined>;
-  /**
-   * Makes the registration active; how many of what is held were cancelled, and how many are sent.
-   * Throws `conflict` where it is active; undefined when there is none.
-   */
-  resume(
-    tenant: string,
-    id: string,
-    choice: HeldChoice,
-    by?: Origin,
-  ): Promise<{ readonly cancelled: number; readonly held: Count } | undefined>;
-}
-
-/** An event with what is kept of one learner: `own` tells which of its notifications are theirs. */
-export type KeptEvent = LearnerEvent & { readonly deliveries: AsyncIterable<KeptDelivery> };
-
-export type KeptDelivery = { readonly row: DeliveryRow; readonly attempts: readonly Attempt[] };
-
-/** What was erased, and how many of each; it names nobody. */
-export type ErasureReceipt = {
-  readonly id: Id;
-  /** What the audit log calls the learner. */
-  readonly subject: string;
-  readonly erasedAt: number;
-  readonly events: number;
-  readonly notifications: number;
-  readonly deliveries: number;
-  readonly attempts: number;
-  readonly cancelled: number;
-  /** Deliveries that have to end before what they carry is erased, by itself. */
-  readonly waiting: number;
-  /** False where what was erased is overwritten in the files of the store only later. */
-  readonly bytesGone: boolean;
-};
-
-/** What is kept about one learner, by an id, an e-mail address or a login name. */
-export interface Learners {
-  /** Event by event, newest first, private fields masked for who may only read. On record in the audit log. */
-  kept(tenant: string, learner: string, by?: Origin): Promise<AsyncIterable<KeptEvent>>;
-  /** Resolves once all is erased that waits for no delivery; what was cut short is asked for again. */
-  erase(
-    tenant: string,
-    learner: string,
-    how: { readonly pending: PendingChoice; readonly by?: Origin },
-  ): Promise<ErasureReceipt>;
 }
 
 export interface Tenants {

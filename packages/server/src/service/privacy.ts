@@ -10,9 +10,11 @@ import {
 import type { EventRow } from '../store/port.ts';
 import type { Filters } from './library.ts';
 
+type Shown = Pick<EventRow, 'actions' | 'notifications'>;
+
 /** Takes from what is shown what a filter calls private. */
 export type Privacy = {
-  readonly mask: (event: EventRow) => EventRow;
+  readonly mask: <T extends Shown>(event: T) => T;
   /** True when notifications of one of these actions may have something to mask. */
   readonly concerns: (actions: readonly string[]) => boolean;
   /** Receivers give back what they were sent: their answers without the private values of these notifications. */
@@ -32,7 +34,7 @@ export function createPrivacy(filters: Pick<Filters, 'get'>): Privacy {
   };
   /** What of each notification is private. */
   const eachOf = <T>(
-    { actions, notifications }: EventRow,
+    { actions, notifications }: Shown,
     of: (notification: string, fields: PrivateFields | undefined) => T,
   ): T[] => notifications.map((each, index) => of(each, fieldsOf(actions[index] ?? '')));
   const concerns = (actions: readonly string[]): boolean =>

@@ -28,14 +28,14 @@ export async function createTenants(deps: TenantsDeps): Promise<TenantsService> 
     const change = { tenant: target, what, target, before: was ?? null, after: is ?? null };
     return auditEntry(clock.now(), by, change);
   };
-  const create: Tenants['create'] = async (id, { name, maxPending }, by = SERVICE) => {
+  const create: Tenants['create'] = async (id, settings, by = SERVICE) => {
     if (!isTenantId(id)) {
       throw new AppError(
         'bad_request',
         `A tenant's Id is 1 to 64 of a-z 0-9 . _ -, not '${id.slice(0, 80)}'.`,
       );
     }
-    const tenant = { id, name, createdAt: clock.now(), maxPending };
+    const tenant = { id, createdAt: clock.now(), ...settings };
     const note = noteOf(by, 'tenant created', undefined, tenant);
     if (!(await store.insertTenant(tenant, note)))
       throw new AppError('conflict', `There is a tenant '${id}' already.`);

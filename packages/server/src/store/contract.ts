@@ -21,6 +21,7 @@ import { jobContract } from './testing/job-contract.ts';
 import { sequenceContract } from './testing/sequence-contract.ts';
 import { statisticsContract } from './testing/statistics-contract.ts';
 import { eraseContract } from './testing/erase-contract.ts';
+import { retentionContract } from './testing/retention-contract.ts';
 import { searchContract } from './testing/search-contract.ts';
 import { streaksContract } from './testing/streaks-contract.ts';
 import { waitingContract } from './testing/waiting-contract.ts';
@@ -46,6 +47,7 @@ export function storeContract(
   statisticsContract(open);
   sequenceContract(open);
   eraseContract(open);
+  retentionContract(open);
   let store: Store;
   let done: () => Promise<void>;
   let tenantNumber = 0;

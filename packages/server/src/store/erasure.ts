@@ -60,3 +60,19 @@ export type MarkedErasure = {
   readonly now: number;
   readonly limit: number;
 };
+
+/** What is kept about one learner, to be shown and to be erased. */
+export interface ErasureStore {
+  /** Newest first. Found by the index only, as everything about a learner. */
+  learnerEvents(query: LearnerQuery): Promise<readonly LearnerEvent[]>;
+  /**
+   * Erases what is kept of one learner in at most `limit` events: the learner's notifications, what
+   * attempts of the deliveries that carry them sent and were answered, and what they are found and
+   * ordered by. Where a delivery waits first, the event is marked for `eraseMarked` and stays whole.
+   */
+  erase(erasure: Erasure): Promise<ErasureStep>;
+  /** The same for events that an earlier erasure marked, in the order of their tenants and ids. */
+  eraseMarked(marked: MarkedErasure): Promise<ErasureStep>;
+  /** Overwrites what was erased in the files of the store; false where it will be later. */
+  scrub(): Promise<boolean>;
+}

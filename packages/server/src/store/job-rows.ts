@@ -5,9 +5,8 @@ import type { Candidate, Candidates } from './jobs.ts';
 import {
   notificationsOf,
   parse,
-  pickActions,
+  pickCarried,
   picked,
-  pickNotifications,
   type Row,
   text,
   textOrNull,
@@ -33,8 +32,7 @@ export const HELD_AT_ONCE = 500;
 export function toHeldPage(rows: readonly Row[], looked: number): HeldPage {
   const items = rows.map((row) => ({
     id: text(row, 'id'),
-    actions: pickActions(row),
-    notifications: pickNotifications(row),
+    ...pickCarried(row),
   }));
   const isWhole = rows.length === looked && looked < HELD_AT_ONCE;
   return { items, next: isWhole ? null : (items.at(-1)?.id ?? null) };

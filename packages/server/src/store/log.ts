@@ -40,7 +40,9 @@ export type FeedRow = {
   readonly state: DeliveryState;
   readonly createdAt: number;
   readonly endedAt: number | null;
-  /** The raw JSON texts of its notifications, in order. */
+  /** Of its notifications, in order. */
+  readonly actions: readonly string[];
+  /** Their raw JSON texts. */
   readonly notifications: readonly string[];
 };
 

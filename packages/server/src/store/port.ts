@@ -10,7 +10,7 @@ import type { SubjectPaths } from '../core/subjects.ts';
 import type { Tenant } from '../core/tenant.ts';
 import type { HeldStore } from './held.ts';
 import type { JobStore } from './jobs.ts';
-import type { Erasure, ErasureStep, LearnerEvent, LearnerQuery, MarkedErasure } from './erasure.ts';
+import type { ErasureStore } from './erasure.ts';
 import type {
   AuditQuery,
   Count,
@@ -175,6 +175,19 @@ export type LaneClaim = {
   readonly nextDueAt: number | null;
 };
 
+export type PruneSome = {
+  readonly tenant: string;
+  /** Null for all of the tenant's events. */
+  readonly action: string | null;
+  readonly before: number;
+  /** The event that the step before ended with. */
+  readonly after?: Id;
+  readonly limit: number;
+};
+
+/** `next`: the event to go on behind; null at the end. */
+export type PrunedSome = { readonly deliveries: number; readonly next: Id | null };
+
 /** Moves deliveries of one registration from one state to another, oldest first, at most `limit`. */
 export type Move = {
   readonly tenant: string;
@@ -197,7 +210,7 @@ export const BEHIND = 'waits for an earlier delivery';
  * Where a write takes a `note`, it is appended to the audit log in the same transaction: both are
  * on disk or neither is. A write that changes nothing (false) or fails appends none.
  */
-export interface Store extends JobStore, HeldStore, StatisticsStore {
+export interface Store extends JobStore, HeldStore, StatisticsStore, ErasureStore {
   /**
    * Writes events with their deliveries in one transaction for all publications. `version` names the
    * configuration they were matched with; when it has changed since, all are `stale` and none is written.
@@ -292,19 +305,6 @@ export interface Store extends JobStore, HeldStore, StatisticsStore {
   /** The last number the registration has given; 0 where it has none. */
   lastSequence(tenant: string, registrationId: Id): Promise<number>;
 
-  /** Newest first. Found by the index only, as everything about a learner. */
-  learnerEvents(query: LearnerQuery): Promise<readonly LearnerEvent[]>;
-  /**
-   * Erases what is kept of one learner in at most `limit` events: the learner's notifications, what
-   * attempts of the deliveries that carry them sent and were answered, and what they are found and
-   * ordered by. Where a delivery waits first, the event is marked for `eraseMarked` and stays whole.
-   */
-  erase(erasure: Erasure): Promise<ErasureStep>;
-  /** The same for events that an earlier erasure marked, in the order of their tenants and ids. */
-  eraseMarked(marked: MarkedErasure): Promise<ErasureStep>;
-  /** Overwrites what was erased in the files of the store; false where it will be later. */
-  scrub(): Promise<boolean>;
-
   /** Appends an entry for a change that the store has no part in, such as a test that was sent. */
   note(entry: AuditEntry): Promise<void>;
   /** Newest first, each entry as it was appended. No call changes one. */
@@ -322,6 +322,11 @@ export interface Store extends JobStore, HeldStore, StatisticsStore {
    * events that no delivery needs. Fewer than `limit` means it came to the end for now.
    */
   prune(before: number, limit: number): Promise<number>;
+  /**
+   * The same for the events of one tenant, or for those of them with one action: looks at no more
+   * than `limit` of them that are old enough, in the order of their ids.
+   */
+  pruneSome(some: PruneSome): Promise<PrunedSome>;
   /** Forgets at most `limit` idempotency keys older than `before`. Fewer than `limit` means none is left. */
   pruneIdempotency(before: number, limit: number): Promise<number>;
 

@@ -48,6 +48,20 @@ export function pickActions(row: Row): readonly string[] {
   return pick(parse<string[]>(row, 'actions'), row);
 }
 
+/** What a delivery carries, with the actions: what was erased left out of both. */
+export function pickCarried(row: Row): {
+  readonly actions: readonly string[];
+  readonly notifications: readonly string[];
+} {
+  const actions = pickActions(row);
+  const notifications = pick(notificationsOf(row), row);
+  const isKept = (index: number): boolean => notifications[index] !== ERASED;
+  return {
+    actions: actions.filter((_action, index) => isKept(index)),
+    notifications: notifications.filter((_notification, index) => isKept(index)),
+  };
+}
+
 /** The notification texts of an event. */
 export function notificationsOf(row: Row): readonly string[] {
   return text(row, 'payload').split(NOTIFICATION_SEPARATOR);
@@ -122,7 +136,7 @@ export function toFeedRow(row: Row): FeedRow {
     state: DELIVERY_STATES[integer(row, 'state')] ?? 'pending',
     createdAt: idTime(id),
     endedAt: integerOrNull(row, 'ended_at'),
-    notifications: pickNotifications(row),
+    ...pickCarried(row),
   };
 }
 

@@ -9,6 +9,11 @@ const maxPending = Type.Union([Type.Integer({ minimum: 1, maximum: MAX_QUOTA }),
     'How many deliveries of the tenant may wait, pending or held, before publishing answers 429; null for the default of the installation.',
 });
 
+const retention = Type.Union([Type.String({ maxLength: 20 }), Type.Null()], {
+  description:
+    'How long events are kept after their deliveries ended, such as `7d` or `12h`. The shortest of what the installation, the tenant and the filters of an event say holds; null says nothing.',
+});
+
 /** Bodies that are judged by their schema; the others are read by rules of their own. */
 export const NewTenant = Type.Object(
   {
@@ -17,6 +22,7 @@ export const NewTenant = Type.Object(
       Type.String({ minLength: 1, maxLength: 200, description: 'Shown to people.' }),
     ),
     MaxPending: Type.Optional(maxPending),
+    Retention: Type.Optional(retention),
   },
   { examples: [{ Id: 'northfield', Name: 'Northfield School' }] },
 );
@@ -25,6 +31,7 @@ export const NewTenant = Type.Object(
 export const TenantChange = Type.Object({
   Name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   MaxPending: Type.Optional(maxPending),
+  Retention: Type.Optional(retention),
 });
 
 export const NewKey = Type.Object(
@@ -38,6 +45,7 @@ export const NewKey = Type.Object(
 
 /** What can be set of filters that are built in, too. */
 const FilterSettings = {
+  Retention: Type.Optional(retention),
   Private: Type.Optional(
     Type.Array(
       Type.String({

@@ -9,6 +9,7 @@ import { nodes } from './nodes.ts';
 import { openDatabase, type PostgresOptions } from './open.ts';
 import { scrub } from './scrub.ts';
 import { erase, eraseMarked, learnerEvents } from './write-erasing.ts';
+import { pruneSome } from './prune-some.ts';
 import { createPartitions, dropOldestDay, pruneIdempotency, pruneOther } from './partitions.ts';
 import { Leases, type Place } from './place.ts';
 import { cancelHeld, held } from './held.ts';
@@ -197,6 +198,7 @@ function logCalls(
   | 'audit'
   | 'pruneAudit'
   | 'prune'
+  | 'pruneSome'
   | 'pruneIdempotency'
 > {
   return {
@@ -215,6 +217,7 @@ function logCalls(
     audit: (query) => audit(database, query),
     pruneAudit: (before, limit) => pruneAudit(database, before, limit),
     prune: (before, limit) => prune(database, before, limit),
+    pruneSome: (some) => pruneSome(database, some),
     pruneIdempotency: (before, limit) => pruneIdempotency(database, before, limit),
   };
 }

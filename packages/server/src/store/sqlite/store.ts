@@ -98,8 +98,7 @@ function createStore(writer: Channel, reader: Channel): Store {
     ...statisticsCalls(reader, writer),
     ...erasureCalls(writer, reader),
 
-    prune: (before, limit) => writer.call('prune', before, limit),
-    pruneIdempotency: (before, limit) => writer.call('pruneIdempotency', before, limit),
+    ...pruningCalls(writer),
     setting: (name) => writer.call('setting', name),
     putSetting: (name, value) => writer.call('putSetting', name, value),
     check: () => writer.call('check'),
@@ -163,6 +162,14 @@ function statisticsCalls(reader: Channel, writer: Channel): StatisticsStore {
     pruneStatistics: (stepMs, before, limit) =>
       writer.call('pruneStatistics', stepMs, before, limit),
     backlog: (tenant, registrationIds) => reader.call('backlog', tenant, registrationIds),
+  };
+}
+
+function pruningCalls(writer: Channel): Pick<Store, 'prune' | 'pruneSome' | 'pruneIdempotency'> {
+  return {
+    prune: (before, limit) => writer.call('prune', before, limit),
+    pruneSome: (some) => writer.call('pruneSome', some),
+    pruneIdempotency: (before, limit) => writer.call('pruneIdempotency', before, limit),
   };
 }
 

@@ -26,25 +26,34 @@ function tenantWrites(database: DatabaseSync): Methods {
   const run = runner(database);
   return {
     tenants: () => database.prepare('select * from tenants order by id').all().map(toTenant),
-    insertTenant: ({ id, name, createdAt, maxPending }: Tenant) =>
+    insertTenant: ({ id, name, createdAt, maxPending, retentionMs = null }: Tenant) =>
       run(
-        'insert or ignore into tenants (id, name, created_at, max_pending) values (?, ?, ?, ?)',
+        'insert or ignore into tenants (id, name, created_at, max_pending, retention) values (?, ?, ?, ?, ?)',
         id,
         name,
         createdAt,
         maxPending,
+        retentionMs,
       ),
-    updateTenant: ({ id, name, maxPending }: Tenant) =>
-      run('update tenants set name = ?, max_pending = ? where id = ?', name, maxPending, id),
+    updateTenant: ({ id, name, maxPending, retentionMs = null }: Tenant) =>
+      run(
+        'update tenants set name = ?, max_pending = ?, retention = ? where id = ?',
+        name,
+        maxPending,
+        retentionMs,
+        id,
+      ),
   };
 }
 
 function toTenant(row: Row): Tenant {
+  const retentionMs = integerOrNull(row, 'retention');
   return {
     id: text(row, 'id'),
     name: text(row, 'name'),
     createdAt: integer(row, 'created_at'),
     maxPending: integerOrNull(row, 'max_pending'),
+    ...(retentionMs === null ? {} : { retentionMs }),
   };
 }
 

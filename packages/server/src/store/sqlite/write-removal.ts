@@ -1,4 +1,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import { idAt } from '../../core/id.ts';
+import { actionKey } from '../../core/subjects.ts';
+import type { PruneSome, PrunedSome } from '../port.ts';
 import type { Methods } from './protocol.ts';
 import { integer, type Row, text } from '../rows.ts';
 import type { Sequences } from './sequences.ts';
@@ -41,6 +44,30 @@ select seq, tenant, id, accepted_at
   from events
  where seq > ?
  order by seq
+ limit ?`;
+
+const OLD_OF_TENANT = `
+select seq, tenant, id
+  from events indexed by events_by_id
+ where tenant = ?
+   and id > ?
+   and id < ?
+ order by id
+ limit ?`;
+
+const OLD_WITH_KEY = `
+select e.seq, e.tenant, e.id
+  from keys x
+ cross join key_events k
+    on k.key_id = x.id
+ cross join events e
+    on e.tenant = x.tenant
+   and e.id = lower(hex(k.event_id))
+ where x.tenant = ?
+   and x.key = ?
+   and k.event_id > unhex(?)
+   and k.event_id < unhex(?)
+ order by k.event_id
  limit ?`;
 
 const DELETE_EVENT = 'delete from events where seq = ?';
@@ -153,12 +180,17 @@ function tenantRemoval(
   return { emptyTenant, deleteTenant };
 }
 
+/** Below every id. */
+const FIRST = '0'.repeat(32);
+
 function pruning(database: DatabaseSync, removeDeliveries: RemoveDeliveries): Methods {
   const nextEvents = database.prepare(NEXT_EVENTS);
   const endedOfEvent = database.prepare(ENDED_OF_EVENT);
   const anyOfEvent = database.prepare(ANY_OF_EVENT);
   const deleteEvent = database.prepare(DELETE_EVENT);
   const deleteOldKeys = database.prepare(DELETE_OLD_KEYS);
+  const oldOfTenant = database.prepare(OLD_OF_TENANT);
+  const oldWithKey = database.prepare(OLD_WITH_KEY);
   let prunedTo = 0;
 
   function pruneEvent(event: Row, before: number, room: number): number {
@@ -186,8 +218,25 @@ function pruning(database: DatabaseSync, removeDeliveries: RemoveDeliveries): Me
     return removed;
   }
 
+  function pruneSome({ tenant, action, before, after = FIRST, limit }: PruneSome): PrunedSome {
+    const range = [after, idAt(before), limit] as const;
+    const events =
+      action === null
+        ? oldOfTenant.all(tenant, ...range)
+        : oldWithKey.all(tenant, actionKey(action), ...range);
+    let deliveries = 0;
+    let next = after;
+    for (const event of events) {
+      deliveries += pruneEvent(event, before, limit - deliveries);
+      if (deliveries >= limit) return { deliveries, next };
+      next = text(event, 'id');
+    }
+    return { deliveries, next: events.length === limit ? next : null };
+  }
+
   return {
     prune,
+    pruneSome,
     pruneIdempotency: (before: number, limit: number) =>
       Number(deleteOldKeys.run(before, limit).changes),
   };

@@ -2,7 +2,8 @@ create table tenants (
   id          text primary key,
   name        text not null,
   created_at  integer not null,
-  max_pending integer
+  max_pending integer,
+  retention   integer
 ) without rowid;
 
 create table api_keys (
