@@ -21,6 +21,8 @@ import type {
   FeedQuery,
   FeedRow,
   LogQuery,
+  PrunedSome,
+  PruneSome,
   Unfinished,
 } from './log.ts';
 import type {
@@ -56,6 +58,8 @@ export type {
   FeedRow,
   LastOutcome,
   LogQuery,
+  PrunedSome,
+  PruneSome,
   Unfinished,
 } from './log.ts';
 export type {
@@ -174,19 +178,6 @@ export type LaneClaim = {
   readonly deliveries: readonly Delivery[];
   readonly nextDueAt: number | null;
 };
-
-export type PruneSome = {
-  readonly tenant: string;
-  /** Null for all of the tenant's events. */
-  readonly action: string | null;
-  readonly before: number;
-  /** The event that the step before ended with. */
-  readonly after?: Id;
-  readonly limit: number;
-};
-
-/** `next`: the event to go on behind; null at the end. */
-export type PrunedSome = { readonly deliveries: number; readonly next: Id | null };
 
 /** Moves deliveries of one registration from one state to another, oldest first, at most `limit`. */
 export type Move = {
