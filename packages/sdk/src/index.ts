@@ -1,7 +1,5 @@
 export {
   type ChangedSecret,
-  type ErasureReceipt,
-  type LearnerExport,
   type Delivery,
   type PublishOptions,
   type Receipt,
@@ -11,6 +9,7 @@ export {
   SchoolbellClient,
   type ClientOptions,
 } from './client.ts';
+export type { ErasureReceipt, LearnerExport } from './learners.ts';
 export type { Conditions, MatchRequest, MatchResult, Wanted } from './conditions.ts';
 export { SchoolbellError, type VerificationCode, VerificationError } from './errors.ts';
 export type { FeedItem } from './feed.ts';

@@ -94,6 +94,12 @@ export function picksFor(
   if (kind === 'replay') return ({ picks }) => picks;
   const index = new MatchIndex();
   index.add(registration);
-  return ({ actions, notifications }) =>
-    index.match(registration.tenant, actions, notifications)[0]?.picks;
+  const matched = (actions: readonly string[], texts: readonly string[]) =>
+    index.match(registration.tenant, actions, texts)[0]?.picks;
+  return ({ actions, notifications, picks: left }) => {
+    if (left === null) return matched(actions, notifications);
+    const of = (all: readonly string[]): string[] => left.map((pick) => all[pick] ?? '');
+    const found = matched(of(actions), of(notifications));
+    return found === undefined ? undefined : left.filter((_, at) => found?.includes(at) ?? true);
+  };
 }

@@ -51,7 +51,7 @@ export class Engine {
     this.#options = options;
     this.#roster = new Roster(options.laneConcurrency);
     this.#window = new Window(options.windowBytes);
-    const { store, clock } = options;
+    const { store, clock, configuration } = options;
     const now = clock.now;
     this.#streaks = new Streaks(store, clock);
     this.waiting = new Waiting({ store, now, maxPending: options.maxPending });
@@ -60,8 +60,7 @@ export class Engine {
       maxInFlight: options.maxInFlight,
       now,
       send: (registration, delivery) => sendAttempt(options, registration, delivery),
-      onAttempt: (lane, delivery, attempt, wasProbe) =>
-        this.#aftermath.take(lane, delivery, attempt, wasProbe),
+      onAttempt: (...ended) => this.#aftermath.take(...ended),
       mayDispatch: () => !this.#settler.isFull && this.#shards.mayWork(),
       onSend: this.#onSend,
     });
@@ -78,19 +77,17 @@ export class Engine {
     this.#aftermath = this.#newAftermath();
     this.#acceptor = new Acceptor({
       store: {
-        accept: (batch) =>
-          this.#withSettlements(store.accept(batch, options.configuration.version())),
+        accept: (batch) => this.#withSettlements(store.accept(batch, configuration.version())),
         earlier: (key) => store.earlier(key),
       },
       waiting,
-      refresh: options.configuration.refresh,
+      refresh: configuration.refresh,
       index: this.#roster.index,
       now,
       subjectsOf: options.subjectsOf,
       tally: options.tally,
       reserve: (registration, delivery) => this.#reserve(registration, delivery),
-      onCommitted: (registration, delivery, leased) =>
-        this.#onCommitted(registration, delivery, leased),
+      onCommitted: (...committed) => this.#onCommitted(...committed),
       onHeld: (registration) => this.#alignHeld(registration),
       onDropped: (registration, delivery) => this.#onDropped(registration, delivery),
     });
@@ -98,8 +95,7 @@ export class Engine {
 
   /** What goes on now, in numbers. */
   figures(): Figures {
-    const { inFlight } = this.#dispatcher;
-    const { waitingCalls } = this.#acceptor;
+    const [{ inFlight }, { waitingCalls }] = [this.#dispatcher, this.#acceptor];
     return { inFlight, waitingCalls, ...figuresOf(this.#roster), waiting: this.waiting.total() };
   }
 
@@ -177,9 +173,8 @@ export class Engine {
   }
 
   /** The same for one that the caller gives back to the store; false when it does not wait in this node. */
-  takeBack(ref: RegistrationRef, deliveryId: Id): boolean {
-    return this.#window.remove(this.#roster.existingLane(ref), deliveryId);
-  }
+  readonly takeBack = (ref: RegistrationRef, id: Id): boolean =>
+    this.#window.remove(this.#roster.existingLane(ref), id);
 
   /** Finishes what is in flight, writes it down, and starts nothing new. */
   async stop(): Promise<void> {

@@ -1,5 +1,6 @@
 import { idAt } from '../core/id.ts';
 import type { Job } from '../core/job.ts';
+import { listOrNull } from './erasing.ts';
 import type { HeldPage } from './held.ts';
 import type { Candidate, Candidates } from './jobs.ts';
 import {
@@ -63,19 +64,22 @@ export function candidatesOf({ selection }: Job, { rows, reached, isWhole }: Loo
     .map(toCandidate)
     .filter(
       ({ actions, picks }) =>
-        filters === null ||
-        picked(actions, picks).some((action) => filters.includes(action.toLowerCase())),
+        picks?.length !== 0 &&
+        (filters === null ||
+          picked(actions, picks).some((action) => filters.includes(action.toLowerCase()))),
     );
   return { items, next: isWhole ? null : reached };
 }
 
 function toCandidate(row: Row): Candidate {
   const actions = parse<string[]>(row, 'actions');
+  const [picks, erased] = [listOrNull<number>(row, 'picks'), listOrNull<number>(row, 'erased')];
+  const left = (picks ?? [...actions.keys()]).filter((pick) => erased?.includes(pick) !== true);
   return {
     id: text(row, 'id'),
     eventId: text(row, 'event_id'),
     replayOf: textOrNull(row, 'replay_of'),
-    picks: row['picks'] === null ? null : parse<number[]>(row, 'picks'),
+    picks: erased === null ? picks : left,
     actions,
     notifications: row['payload'] === null ? [] : withErased(notificationsOf(row), actions),
   };

@@ -9,6 +9,7 @@ export type Candidate = {
   readonly eventId: Id;
   /** The delivery that is repeated; null where the event has none to the registration. */
   readonly replayOf: Id | null;
+  /** Those that were carried and are not erased, of an event without a delivery those that are not erased; null for all. */
   readonly picks: readonly number[] | null;
   /** Of the whole event, in order. */
   readonly actions: readonly string[];

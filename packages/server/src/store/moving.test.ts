@@ -146,6 +146,16 @@ async function replay(store: Store, { tenant, id: eventId, deliveries }: NewEven
   await store.moveJob({ tenant, id, from: ['running'], to: 'paused', reason: null, now: LATER });
 }
 
+/** One learner is erased, another waits for a delivery. */
+async function forget(store: Store): Promise<void> {
+  while ((await store.index({ a: [{ kind: 'learner', path: 'n' }] }, 500)) > 0);
+  const how = { receipt: newId(NOW), pending: 'send', now: LATER, limit: 10 } as const;
+  const gone = await store.erase({ ...how, tenant: 'north', learner: 'learner 10' });
+  assert.equal(gone.events[0]?.notifications, 1);
+  const later = await store.erase({ ...how, tenant: 'south', learner: 'learner 100000' });
+  assert.equal(later.events[0]?.waiting.length, 2);
+}
+
 /** Something of everything. */
 async function fill(store: Store): Promise<void> {
   for (const id of TENANTS) {
@@ -174,6 +184,8 @@ async function fill(store: Store): Promise<void> {
     schema: null,
     example: { 2: 'b', 1: 'a' },
     subjects: [],
+    private: ['Learner.Email'],
+    retentionMs: DAY_MS,
   });
   const streak = { failures: 12, since: NOW, told: 50, wasOff: true } as const;
   await store.putStreaks([
@@ -194,6 +206,7 @@ async function fill(store: Store): Promise<void> {
     if (n % 50 === 1) await store.cancel(tenant, event.deliveries[1]?.id ?? '', LATER);
     if (n === 390) await replay(store, event);
   }
+  await forget(store);
 }
 
 function registered(tenant: string, id: string) {

@@ -27,7 +27,8 @@ export const MOVED = {
   ],
   sequences: ['tenant', 'registration_id', 'last'],
   statistics: ['tenant', 'registration_id', 'action', 'start', 'step_ms', 'counts'],
-  events: ['tenant', 'id', 'accepted_at', 'occurred_at', 'actions', 'payload', 'trace'],
+  events: ['tenant', 'id', 'accepted_at', 'occurred_at', 'actions', 'payload', 'trace', 'erased'],
+  erasures: ['tenant', 'event_id', 'receipt', 'picks', 'cancels'],
   deliveries: [
     'tenant',
     'id',

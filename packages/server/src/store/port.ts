@@ -313,10 +313,7 @@ export interface Store extends JobStore, HeldStore, StatisticsStore, ErasureStor
    * events that no delivery needs. Fewer than `limit` means it came to the end for now.
    */
   prune(before: number, limit: number): Promise<number>;
-  /**
-   * The same for the events of one tenant, or for those of them with one action: looks at no more
-   * than `limit` of them that are old enough, in the order of their ids.
-   */
+  /** The same for events of one tenant, or of these with one action; at most `limit` are looked at. */
   pruneSome(some: PruneSome): Promise<PrunedSome>;
   /** Forgets at most `limit` idempotency keys older than `before`. Fewer than `limit` means none is left. */
   pruneIdempotency(before: number, limit: number): Promise<number>;

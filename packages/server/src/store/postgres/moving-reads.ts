@@ -63,6 +63,11 @@ select tenant, key, hash, answer, at
   },
 ];
 
+const ERASURES = `
+select tenant, event_id, receipt, picks, cancels::int
+  from erasures
+ order by tenant, event_id`;
+
 /** What waits, and what ended: read in the order of both primary keys, without sorting. */
 const DELIVERIES = `
 select d.tenant, d.id, d.event_id, d.registration_id, d.state, d.attempts, d.step, d.due_at,
@@ -103,13 +108,14 @@ export async function dumpsOf(query: Query): Promise<readonly Dump[]> {
   const events = partitions.map((row): Dump => ({
     kind: 'events',
     sql: `
-select tenant, id, accepted_at, occurred_at, actions, payload, trace
+select tenant, id, accepted_at, occurred_at, actions, payload, trace, erased
   from ${text(row, 'relname')}
  order by id, tenant`,
   }));
   return [
     ...FEW,
     ...events,
+    { kind: 'erasures', sql: ERASURES },
     { kind: 'deliveries', sql: DELIVERIES },
     { kind: 'attempts', sql: ATTEMPTS },
   ];

@@ -83,6 +83,7 @@ const WRITES: Readonly<Record<MovedKind, Write>> = {
     await insertEvents(query, rows);
     await insertUnindexed(query, rows);
   },
+  erasures: into('erasures', MOVED.erasures),
   deliveries: writeDeliveries,
   attempts: into('attempts', MOVED.attempts, ONCE),
 };

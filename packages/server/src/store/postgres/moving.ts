@@ -26,6 +26,7 @@ export const LEFT_BEHIND: Readonly<Record<string, string>> = {
   event_keys: 'found again by the indexer',
   unindexed_events: 'all moved events are among them',
   outcomes: 'deliveries carry theirs',
+  unscrubbed: 'of the files of one store',
   order_keys: 'made from deliveries',
   ended_deliveries: 'moved as deliveries',
   'tenants.id': 'in the document',

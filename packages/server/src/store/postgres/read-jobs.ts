@@ -67,7 +67,7 @@ select d.id
  * keep PostgreSQL from beginning anywhere else than with the rows that are looked at.
  */
 const REPLAYABLE = `
-select d.id, d.event_id, d.picks, coalesce(d.replay_of, d.id) as replay_of, e.actions,
+select d.id, d.event_id, d.picks, coalesce(d.replay_of, d.id) as replay_of, e.actions, e.erased,
        case when $9 then e.payload end as payload
   from looked l
  cross join lateral (
@@ -77,7 +77,7 @@ select d.id, d.event_id, d.picks, coalesce(d.replay_of, d.id) as replay_of, e.ac
           and id = l.id
         limit 1) d
  cross join lateral (
-       select actions, payload
+       select actions, payload, erased
          from events
         where tenant = $1
           and id = d.event_id
@@ -96,12 +96,12 @@ found as materialized (${found}),
 sized as (
   select *, sum(octet_length(payload)) over (order by id rows between unbounded preceding and 1 preceding) as size
     from found)
-select id, event_id, picks, replay_of, actions, payload, null::text as reached, null::bigint as looked,
+select id, event_id, picks, replay_of, actions, erased, payload, null::text as reached, null::bigint as looked,
        null::bigint as found
   from sized
  where coalesce(size, 0) <= $7
  union all
-select null, null, null, null, null, null, (select max(id) from looked), (select count(*) from looked),
+select null, null, null, null, null, null, null, (select max(id) from looked), (select count(*) from looked),
        (select count(*) from found)
  order by id`;
 }
@@ -127,10 +127,10 @@ function noneIn(table: 'deliveries' | 'ended_deliveries'): string {
 }
 
 const MISSED = `
-select e.id, e.id as event_id, null::text as picks, null::text as replay_of, e.actions, e.payload
+select e.id, e.id as event_id, null::text as picks, null::text as replay_of, e.actions, e.erased, e.payload
   from looked l
  cross join lateral (
-       select id, actions, payload
+       select id, actions, payload, erased
          from events
         where tenant = $1
           and id = l.id

@@ -11,7 +11,7 @@ const LOCK_TIMEOUT_MS = 2000;
 const VACUUM_TIMEOUT_MS = 120_000;
 
 /** Not divided into days. */
-const WHOLE_TABLES = ['deliveries', 'order_keys'];
+const WHOLE_TABLES = ['deliveries', 'order_keys', 'jobs'];
 const DIVIDED_TABLES = ['events', 'event_keys', 'ended_deliveries', 'attempts'];
 
 const NOTE: Statement = {
@@ -41,13 +41,14 @@ const DONE: Statement = {
 };
 
 /**
- * Notes, with the erasure itself, which tables it left old versions of rows in. Deliveries and
- * attempts of an event may be a day younger, or lie with rows of no day.
+ * Notes, with the erasure itself, which tables it left old versions of rows in: those of the days of
+ * the event and of its deliveries, some of which may be far younger, and those of no day.
  */
-export async function noteUnscrubbed(query: Query, eventId: Id): Promise<void> {
-  const day = Math.floor(idTime(eventId) / DAY_MS);
-  const parts = [String(day), String(day + 1), 'other'];
-  const divided = DIVIDED_TABLES.flatMap((table) => parts.map((part) => `${table}_${part}`));
+export async function noteUnscrubbed(query: Query, ids: readonly Id[]): Promise<void> {
+  const days = new Set(ids.map((id) => String(Math.floor(idTime(id) / DAY_MS))));
+  const divided = DIVIDED_TABLES.flatMap((table) =>
+    [...days, 'other'].map((part) => `${table}_${part}`),
+  );
   await query(NOTE, [[...WHOLE_TABLES, ...divided], randomUUID()]);
 }
 

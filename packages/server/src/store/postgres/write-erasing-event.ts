@@ -57,9 +57,9 @@ with gone as (
   returning *)
 insert into ended_deliveries
        (tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, state,
-        ended_at, reason, order_keys, order_seq)
+        ended_at, reason, order_keys, order_seq, sequence, job_id, replay_of)
 select tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, 4, $3, '${ERASED_REASON}',
-       order_keys, order_seq
+       order_keys, order_seq, sequence, job_id, replay_of
   from gone`,
 };
 
@@ -210,7 +210,7 @@ async function eraseWhole(query: Query, event: OfEvent): Promise<number> {
     attempts += await eraseAttempts(query, tenant, each.id);
   }
   await query(UNMARK, [tenant, eventId]);
-  await noteUnscrubbed(query, eventId);
+  await noteUnscrubbed(query, [eventId, ...plan.concerned.map(({ id }) => id)]);
   return attempts;
 }
 

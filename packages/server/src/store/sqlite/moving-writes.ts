@@ -6,8 +6,8 @@ import { type OutcomeNumber, outcomeNumbers } from './outcomes.ts';
 
 /** Behind those that are there, and behind every place in an order. */
 const INSERT_EVENT = `
-insert into events (seq, tenant, id, accepted_at, occurred_at, actions, payload, trace)
-values (coalesce((select max(seq) from events), ?) + 1, ?, ?, ?, ?, ?, ?, ?)`;
+insert into events (seq, tenant, id, accepted_at, occurred_at, actions, payload, trace, erased)
+values (coalesce((select max(seq) from events), ?) + 1, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const INSERT_DELIVERY = `
 insert into deliveries (tenant, id, event_id, registration_id, state, attempts, step, due_at,
@@ -59,6 +59,7 @@ export function movingWrites(database: DatabaseSync): {
       events: (rows) => {
         for (const row of rows) insertEvent.run(place, ...row);
       },
+      erasures: asTheyAre(database, 'erasures'),
       deliveries: deliveries(database),
       attempts: (rows) => {
         for (const [, ...row] of rows) insertAttempt.run(...row);

@@ -32,6 +32,7 @@ export const LEFT_BEHIND: Readonly<Record<string, string>> = {
   'tenants.name': 'in the document',
   'tenants.created_at': 'in the document',
   'tenants.max_pending': 'in the document',
+  'tenants.retention': 'in the document',
   'api_keys.tenant': 'in the document',
   'api_keys.id': 'in the document',
   'api_keys.level': 'in the document',
@@ -73,9 +74,13 @@ select tenant, registration_id, action, start, step_ms, counts
  order by tenant, registration_id, action, start, step_ms`,
   idempotency: 'select tenant, key, hash, answer, at from idempotency order by tenant, key',
   events: `
-select tenant, id, accepted_at, occurred_at, actions, payload, trace
+select tenant, id, accepted_at, occurred_at, actions, payload, trace, erased
   from events
  order by seq`,
+  erasures: `
+select tenant, event_id, receipt, picks, cancels
+  from erasures
+ order by tenant, event_id`,
   deliveries: `
 select d.tenant, d.id, d.event_id, d.registration_id, d.state, d.attempts,
        case when d.state in (0, 3) then d.step else 0 end as step,

@@ -57,7 +57,7 @@ select c.value as id
 
 /** One that has ended and may be repeated. */
 const REPLAYABLE = `
-select d.id, d.event_id, d.picks, coalesce(d.replay_of, d.id) as replay_of, e.actions,
+select d.id, d.event_id, d.picks, coalesce(d.replay_of, d.id) as replay_of, e.actions, e.erased,
        case when ? then e.payload end as payload
   from deliveries d
  cross join events e
@@ -79,7 +79,7 @@ select id
 
 /** One of which nothing was ever on its way to the registration. */
 const MISSED = `
-select id, id as event_id, null as picks, null as replay_of, actions, payload
+select id, id as event_id, null as picks, null as replay_of, actions, erased, payload
   from events
  where tenant = ?1
    and id = ?2

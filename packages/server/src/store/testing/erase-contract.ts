@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { NOTIFICATION_SEPARATOR } from '../../core/delivery.ts';
 import { ERASED_REASON } from '../../core/erasing.ts';
 import { type Id, newId } from '../../core/id.ts';
+import type { Job } from '../../core/job.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { subjectKey, type SubjectPaths } from '../../core/subjects.ts';
 import type { ErasureStep, NewDelivery, NextState, PendingChoice, Store } from '../port.ts';
@@ -28,6 +29,25 @@ const ANSWERED: Outcome = {
   status: 200,
   response: { headers: [['x-learner', 'a-1']], body: 'thanks, ana', truncated: false },
 };
+const JOB = {
+  registrationId: 'r',
+  state: 'running',
+  rate: 10,
+  reason: null,
+  done: 0,
+  createdAt: NOW,
+  total: null,
+  endedAt: null,
+  cursor: null,
+  selection: {
+    from: null,
+    to: null,
+    states: null,
+    filters: null,
+    subject: null,
+    deliveries: null,
+  },
+} as const;
 const SIGNED = { ms: '#1', standard: ['#1'] };
 
 /** What a driver must do to forget a learner; part of the store's contract. */
@@ -379,6 +399,30 @@ export function eraseContract(
     tenant = mine;
     assert.deepEqual(await shown(event), [ana]);
     assert.deepEqual(await own(ANA), [[0]]);
+  });
+
+  test('jobs make deliveries of what is left only, and what is held shows what is left', async () => {
+    fresh();
+    const whole = await publish([ana]);
+    const part = await publish([ana, ben], [{}, { registrationId: 's', state: 'held' }]);
+    await publish([ana], []);
+    const missed = await publish([ana, ben], []);
+    await settle(whole.deliveries[0], DELIVERED);
+    await settle(part.deliveries[0], DELIVERED);
+    await erase(ANA, 'cancel');
+    const asked = { limit: 100, texts: true };
+    const found = async (kind: 'replay' | 'backfill') => {
+      const job: Job = { ...JOB, id: newId(NOW), tenant, kind };
+      const { items } = await store.candidates(job, asked);
+      return items.map(({ eventId, picks }) => [eventId, picks]);
+    };
+    assert.deepEqual(await found('replay'), [[part.event, [1]]]);
+    assert.deepEqual(await found('backfill'), [[missed.event, [1]]]);
+    const { items } = await store.held({ tenant, id: 's' }, null);
+    assert.deepEqual(
+      items.map(({ actions, notifications }) => [actions, notifications]),
+      [[['Done'], [ben]]],
+    );
   });
 
   test('what was erased is gone from its files after scrubbing', async () => {
