@@ -1,3 +1,4 @@
+import { isOwnAction } from '../core/warning.ts';
 import { judge } from '../core/outcome.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { explain } from '../core/explain.ts';
@@ -73,8 +74,9 @@ export class Tally {
     await this.flush();
   }
 
-  /** An event was accepted. */
+  /** An event was accepted. Warnings do not count: nobody published them. */
   published(tenant: string, at: number, actions: readonly string[]): void {
+    if (isOwnAction(actions[0] ?? '')) return;
     this.#counts(this.#minute(at).events, tenant, actions).published += 1;
   }
 
