@@ -175,7 +175,7 @@ test('what waits is sent before it is erased, or cancelled where that is asked f
     log.Items.map(({ State, Reason }: Json) => [State, Reason]),
     [
       ['cancelled', 'what it carried was erased'],
-      ['held', null],
+      ['held', 'registration paused'],
     ],
   );
   await call('PUT', `/webhooks/registrations/${paused}`, {
