@@ -26,9 +26,8 @@ export function createAuthentication(
     const access = request.routeOptions.config.access ?? 'admin';
     if (access === 'open') return;
     const key = credentialsOf(request.headers.authorization);
-    if (key !== undefined && !isKnownPublisher(request, { access, key, library }))
-      await library.refresh();
-    const identity = key === undefined ? undefined : library.keys.authenticate(key);
+    const identity =
+      key === undefined ? undefined : await identify(request, { access, key, library });
     if (identity === undefined) {
       // A right key is never refused: behind a proxy all callers share one address.
       if (key !== undefined) limiter.failed(request.ip, key);
@@ -44,17 +43,23 @@ export function createAuthentication(
 type Asked = {
   readonly access: Access;
   readonly key: string;
-  readonly library: Pick<Library, 'keys' | 'tenants'>;
+  readonly library: Pick<Library, 'keys' | 'tenants' | 'refresh'>;
 };
 
 /**
  * What is published is matched with registrations as they are at its commit, so that a publisher
  * this node knows need not wait. Everyone else sees what was changed on any node before.
  */
-function isKnownPublisher({ headers }: FastifyRequest, { access, key, library }: Asked): boolean {
-  if (access !== 'publish' || library.keys.authenticate(key) === undefined) return false;
+async function identify(
+  { headers }: FastifyRequest,
+  { access, key, library: { keys, tenants, refresh } }: Asked,
+): Promise<ReturnType<Library['keys']['authenticate']>> {
+  const known = access === 'publish' ? keys.authenticate(key) : undefined;
   const asked = headers['schoolbell-tenant'];
-  return typeof asked !== 'string' || library.tenants.get(asked) !== undefined;
+  if (known !== undefined && (typeof asked !== 'string' || tenants.get(asked) !== undefined))
+    return known;
+  await refresh();
+  return keys.authenticate(key);
 }
 
 /** The credential decides; only an admin names a tenant. A foreign one answers as an unknown one. */

@@ -31,7 +31,21 @@ export function explainAttempt(attempt: Attempt, history?: History): Explanation
 
 /** The same without what only the whole attempt tells. */
 export function explain(outcome: Outcome): Explanation {
-  return explanation(outcome, remarksFor(outcome));
+  if (!isPlain(outcome)) return explanation(outcome, remarksFor(outcome));
+  let known = byStatus.get(outcome.status);
+  if (known === undefined) {
+    known = explanation(outcome, remarksFor(outcome));
+    byStatus.set(outcome.status, known);
+  }
+  return known;
+}
+
+/** Nearly every attempt is explained by its status alone: made once for each that there is. */
+const byStatus = new Map<number, Explanation>();
+
+function isPlain(outcome: Outcome): outcome is Extract<Outcome, { kind: 'response' }> {
+  if (outcome.kind !== 'response' || outcome.certificateEndsAt !== undefined) return false;
+  return outcome.status < 300 || outcome.status > 399;
 }
 
 function explanation(outcome: Outcome, remarks: readonly Remark[]): Explanation {
