@@ -90,7 +90,7 @@ export function withErased(
 
 export function toDeliveryRow(row: Row): DeliveryRow {
   const id = text(row, 'id');
-  const isBehind = row['leased'] === -1;
+  const isBehind = row['behind'] === true || row['behind'] === 1;
   const picks = row['picks'] === null ? null : parse<number[]>(row, 'picks');
   return {
     id,

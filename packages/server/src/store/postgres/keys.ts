@@ -3,33 +3,38 @@ import { eventKeys, type SubjectPaths } from '../../core/subjects.ts';
 import { parse, type Row, text } from '../rows.ts';
 import type { Database, Statement } from './database.ts';
 
-const NEXT: Statement = {
-  name: 'unindexed events',
+/** Takes them out of the waiting: nodes that do so at once take different ones. */
+const TAKE: Statement = {
+  name: 'take unindexed',
   text: `
-select u.tenant, u.id, e.actions, e.payload
-  from (
-       select tenant, id
-         from unindexed_events
-        order by tenant, id
-        limit $1
-          for update skip locked) u
+with few as materialized (
+  select tenant, id
+    from unindexed_events
+   order by tenant, id
+   limit $1
+     for update skip locked),
+taken as (
+  delete from unindexed_events u
+   using few f
+   where u.tenant = f.tenant
+     and u.id = f.id
+  returning u.tenant, u.id)
+select t.tenant, t.id, e.actions, e.payload
+  from taken t
   left join events e
-    on e.tenant = u.tenant
-   and e.id = u.id`,
+    on e.tenant = t.tenant
+   and e.id = t.id`,
 };
 
+/** In the order of the index, so that neighbours are written one after the other. */
 const NOTE: Statement = {
   name: 'note keys',
   text: `
-with done as (
-  delete from unindexed_events u
-   using unnest($1::text[], $2::text[]) as d (tenant, id)
-   where u.tenant = d.tenant
-     and u.id = d.id)
 insert into event_keys (tenant, key, event_id, picks)
 select *
-  from unnest($3::text[], $4::text[], $5::text[], $6::text[])
-    on conflict do nothing`,
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+    as k (tenant, key, event_id, picks)
+ order by tenant collate "C", key collate "C", event_id collate "C"`,
 };
 
 type Key = {
@@ -39,19 +44,17 @@ type Key = {
   readonly picks: string | null;
 };
 
-/** Notes what the next events are found by; nodes that do so at once take different ones. */
+/** Notes what the next events are found by. */
 export async function index(
   database: Database,
   paths: SubjectPaths,
   limit: number,
 ): Promise<number> {
   return database.transaction(async (query) => {
-    const rows = await query(NEXT, [limit]);
+    const rows = await query(TAKE, [limit]);
     if (rows.length === 0) return 0;
     const keys = rows.flatMap((row) => keysOf(row, paths));
     await query(NOTE, [
-      rows.map((row) => text(row, 'tenant')),
-      rows.map((row) => text(row, 'id')),
       keys.map(({ tenant }) => tenant),
       keys.map(({ key }) => key),
       keys.map(({ id }) => id),

@@ -37,6 +37,7 @@ export const LEFT_BEHIND: Readonly<Record<string, string>> = {
   'registrations.id': 'in the document',
   'filters.name': 'in the document',
   'deliveries.leased': 'leases are given up',
+  'deliveries.behind': 'made from the order',
   'deliveries.shard': 'follows from the registration',
   'jobs.shard': 'follows from the registration',
   'streaks.shard': 'follows from the registration',

@@ -30,7 +30,7 @@ select count(*) as behind
            and shard = $1
            and tenant = $2
            and registration_id = $3
-           and leased = -1
+           and behind
          limit $4) b`,
 };
 

@@ -9,7 +9,7 @@ import { addKeys, type Terms, termsOf } from './search-parts.ts';
 
 export const DELIVERY_COLUMNS = `
 select d.tenant, d.id, d.event_id, d.registration_id, d.state, d.attempts, d.due_at, d.ended_at,
-       d.reason, d.picks, d.sequence, d.leased, d.job_id, d.replay_of, e.actions, e.erased, d.class, d.status, o.sentence`;
+       d.reason, d.picks, d.sequence, d.behind, d.job_id, d.replay_of, e.actions, e.erased, d.class, d.status, o.sentence`;
 
 export const WITH_EVENT_AND_OUTCOME = `
   join events e
@@ -21,8 +21,8 @@ export const WITH_EVENT_AND_OUTCOME = `
 
 const COLUMNS =
   'tenant, id, event_id, registration_id, state, attempts, reason, picks, sequence, class, status, outcome_id, job_id, replay_of';
-const WAITING = `select ${COLUMNS}, leased, due_at, null::bigint as ended_at from deliveries`;
-const ENDED = `select ${COLUMNS}, 0::bigint as leased, null::bigint as due_at, ended_at from ended_deliveries`;
+const WAITING = `select ${COLUMNS}, behind, due_at, null::bigint as ended_at from deliveries`;
+const ENDED = `select ${COLUMNS}, false as behind, null::bigint as due_at, ended_at from ended_deliveries`;
 
 /** What waits and what ended, side by side; of one state, only where that is. */
 export function allDeliveries(state?: DeliveryQuery['state']): string {

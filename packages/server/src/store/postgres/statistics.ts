@@ -114,6 +114,7 @@ select p.count as pending, p.oldest, h.count as held, f.due_at
                  and shard = r.shard
                  and tenant = $1
                  and registration_id = r.id
+                 and not behind
                  and leased = 0
                order by due_at, id
                limit 1) d) f`,

@@ -276,6 +276,36 @@ test('a lane gets its next deliveries at once from many that the database has no
   await store.close();
 });
 
+test('two thousand results are written down in a moment', async () => {
+  const store = await joined(await fresh());
+  const events = Array.from({ length: 2000 }, () => madeAt(Date.now()));
+  await store.accept([{ events, idempotency: null }]);
+  const from = performance.now();
+  const moved = await store.settle(events.map((event) => endedAt(event, Date.now())));
+  assert.ok(performance.now() - from < 1500, `${performance.now() - from} ms`);
+  assert.ok(moved.every(Boolean));
+  await store.close();
+});
+
+test('what a node leased that is gone can be claimed without being given back', async () => {
+  const url = await fresh();
+  const store = await joined(url);
+  const made = madeAt(Date.now());
+  await store.accept([{ events: [made], idempotency: null }]);
+  const lane = { tenant: 't', registrationId: 'r', room: 10 };
+  assert.deepEqual((await store.claim([lane], Date.now()))[0]?.deliveries, []);
+  await rows(
+    url,
+    'update deliveries set leased = 4294967297 + (select max(epoch) from nodes) * 4294967296',
+  );
+  const [claim] = await store.claim([lane], Date.now());
+  assert.deepEqual(
+    claim?.deliveries.map(({ id }) => id),
+    [made.deliveries[0]?.id],
+  );
+  await store.close();
+});
+
 test('what a batch leased whose answer was lost is claimed again', async () => {
   const url = await fresh();
   const store = await joined(url);

@@ -11,14 +11,15 @@ import {
   text,
   tracedBy,
 } from '../rows.ts';
-import type { Database, Statement } from './database.ts';
+import type { Statement } from './database.ts';
 import { FENCE, type Place } from './place.ts';
-import { followLocked, orderedOwners } from './write-order.ts';
+import { orderedOwners } from './write-order.ts';
 
 /**
  * Each lane reads one more than it has room for: the first that is left behind, or not due yet,
- * tells when the lane has to look again. "+ 0" keeps the update to the primary key: where nothing
- * is known of the table yet, the index of what is pending looks as good and is read whole for each.
+ * tells when the lane has to look again. What nodes had leased that send for the lane no more can
+ * be claimed. "+ 0" keeps the update to the primary key: where nothing is known of the table yet,
+ * the index of what is pending looks as good and is read whole for each.
  */
 const CLAIM: Statement = {
   name: 'claim',
@@ -41,7 +42,8 @@ next as materialized (
             and d.shard = l.shard
             and d.tenant = l.tenant
             and d.registration_id = l.registration_id
-            and d.leased = 0
+            and not d.behind
+            and d.leased >> 32 <> $1
           order by d.due_at, d.id
           limit l.room + 1) d),
 leased as (
@@ -52,7 +54,7 @@ leased as (
      and d.tenant = n.tenant
      and d.id = n.id
      and d.state + 0 = 0
-     and d.leased + 0 = 0
+     and d.leased >> 32 <> $1
   returning n.lane, n.due_at, d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks,
             d.order_keys is not null as ordered, d.sequence, d.replay_of)
 select l.lane, l.due_at, l.tenant, l.id, l.event_id, l.registration_id, l.attempts, l.step, l.picks, l.ordered,
@@ -79,8 +81,7 @@ update deliveries d
  where d.tenant = g.tenant
    and d.id = g.id
    and d.state + 0 = 0
-   and d.leased >> 32 = $1
-returning d.tenant, d.id, d.order_keys`,
+   and d.leased >> 32 = $1`,
 };
 
 const UNDO: Statement = {
@@ -89,8 +90,7 @@ const UNDO: Statement = {
 update deliveries
    set leased = 0
  where state = 0
-   and leased = any($1::bigint[])
-returning tenant, id, order_keys`,
+   and leased = any($1::bigint[])`,
 };
 
 const UNLEASE: Statement = {
@@ -102,8 +102,7 @@ update deliveries
   from fence
  where state = 0
    and shard = any($2::smallint[])
-   and leased > 0
-returning tenant, id, order_keys`,
+   and leased >> 32 = $1`,
 };
 
 /** Each registration that has some, one index probe each: a loose index scan. */
@@ -144,7 +143,8 @@ select o.tenant, o.registration_id, d.due_at
           and shard = o.shard
           and tenant = o.tenant
           and registration_id = o.registration_id
-          and leased = 0
+          and not behind
+          and leased >> 32 <> $2
         order by due_at, id
         limit 1) d
  order by o.tenant, o.registration_id`,
@@ -181,7 +181,7 @@ export async function claim(
 async function undoLost({ database, leases }: Place): Promise<void> {
   const { lost } = leases;
   if (lost.length === 0) return;
-  await placeAgain(database, await database.query(UNDO, [lost]));
+  await database.query(UNDO, [lost]);
   leases.undone(lost);
 }
 
@@ -225,19 +225,22 @@ export async function release(
 ): Promise<void> {
   const tenants = deliveries.map(({ tenant }) => tenant);
   const ids = deliveries.map(({ id }) => id);
-  await placeAgain(database, await database.query(RELEASE, [epoch(), tenants, ids]));
+  await database.query(RELEASE, [epoch(), tenants, ids]);
 }
 
-/** What waits in these shards, after all leases in them were given back. */
+/** What waits in these shards, after what this node had leased there was given back. */
 export async function recover(place: Place, shards: readonly number[]): Promise<Recovery> {
   const { database, epoch } = place;
-  await placeAgain(database, await database.query(UNLEASE, [epoch(), shards]));
+  await database.query(UNLEASE, [epoch(), shards]);
   return { ...(await waiting(place, shards)), ordered: await orderedOwners(database, shards) };
 }
 
-export async function waiting({ database }: Place, shards: readonly number[]): Promise<Recovery> {
+export async function waiting(
+  { database, epoch }: Place,
+  shards: readonly number[],
+): Promise<Recovery> {
   const [pending, held] = await Promise.all([
-    database.query(PENDING, [shards]),
+    database.query(PENDING, [shards, epoch()]),
     database.query(HELD, [shards]),
   ]);
   return {
@@ -245,14 +248,6 @@ export async function waiting({ database }: Place, shards: readonly number[]): P
     held: held.map(ownerOf),
     ordered: [],
   };
-}
-
-/** What comes back from lanes may have been put behind another one meanwhile, by a retry by hand. */
-async function placeAgain(database: Database, rows: readonly Row[]): Promise<void> {
-  const ordered = rows
-    .filter((row) => row['order_keys'] !== null)
-    .map((row) => ({ tenant: text(row, 'tenant'), id: text(row, 'id') }));
-  if (ordered.length > 0) await database.transaction((query) => followLocked(query, ordered));
 }
 
 function ownerOf(row: Row): { tenant: string; registrationId: string } {

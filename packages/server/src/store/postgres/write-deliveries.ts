@@ -25,7 +25,7 @@ const MOVE: Statement = {
 with ${FENCE},
 ${WAITING_OF_LANE}
 update deliveries d
-   set state = $7, leased = 0, due_at = $8::bigint, reason = $9::text
+   set state = $7, leased = 0, behind = false, due_at = $8::bigint, reason = $9::text
   from chosen s
  where d.tenant = s.tenant
    and d.id = s.id
@@ -70,10 +70,11 @@ const RETRY_WAITING: Statement = {
   name: 'retry waiting',
   text: `
 update deliveries
-   set state = 0, leased = 0, step = 0, due_at = $3, reason = null
+   set state = 0, leased = 0, behind = false, step = 0, due_at = $3, reason = null
  where tenant = $1
    and id = $2
-   and (leased <= 0 or shard = any($4::smallint[]))
+   and (shard = any($4::smallint[])
+        or not exists (select from nodes where epoch = leased >> 32))
 returning id`,
 };
 

@@ -9,7 +9,7 @@ const CHANGE_WAITING: Statement = {
   text: `
 update deliveries
    set order_keys = $3::text,
-       leased = case when $3::text is null then greatest(leased, 0) else leased end
+       behind = behind and $3::text is not null
  where tenant = $1
    and id = $2`,
 };

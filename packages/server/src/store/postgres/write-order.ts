@@ -50,7 +50,7 @@ const IS_BEHIND = `
             and mine.delivery_id = d.id
           limit 1) b) > 0`;
 
-/** Only what is in no lane changes its place. */
+/** A lane that has one sends it all the same: it is behind once it is given back. */
 const PLACE: Statement = {
   name: 'place in order',
   text: `
@@ -63,12 +63,12 @@ with chosen as materialized (
           where tenant = g.tenant
             and id = g.id
             and state + 0 = 0
-            and leased + 0 = 0
+            and not behind
           limit 1
             for no key update) d
    where ${IS_BEHIND})
 update deliveries d
-   set leased = -1
+   set behind = true
   from chosen c
  where d.tenant = c.tenant
    and d.id = c.id`,
@@ -111,12 +111,12 @@ with chosen as materialized (
           where tenant = k.tenant
             and id = f.delivery_id
             and state + 0 = 0
-            and leased + 0 = -1
+            and behind
           limit 1
             for no key update) d
    where not (${IS_BEHIND}))
 update deliveries d
-   set leased = 0
+   set behind = false
   from chosen c
  where d.tenant = c.tenant
    and d.id = c.id`,
@@ -161,7 +161,7 @@ with few as materialized (
            limit $3) s),
 forgotten as (
   update deliveries d
-     set order_keys = null, order_seq = null, leased = greatest(d.leased, 0)
+     set order_keys = null, order_seq = null, behind = false
     from few s
    where d.tenant = $1
      and d.id = s.delivery_id)
@@ -234,15 +234,6 @@ export async function follow(query: Query, changed: readonly DeliveryRef[]): Pro
   if (changed.length === 0) return;
   await query(PLACE, columnsOf(changed));
   await moveUp(query, await query(END, columnsOf(changed)));
-}
-
-/** The same for who has not locked yet. */
-export async function followLocked(query: Query, changed: readonly DeliveryRef[]): Promise<void> {
-  await lockOrder(
-    query,
-    changed.map(({ tenant }) => tenant),
-  );
-  await follow(query, changed);
 }
 
 /** Gives a delivery that people retry its old place; what could have been claimed goes behind it. */

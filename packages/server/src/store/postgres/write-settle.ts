@@ -12,12 +12,15 @@ given as (
   select g.*
     from unnest($2::text[], $3::text[], $4::int[], $5::bigint[], $6::int[], $7::text[],
                 $8::smallint[], $9::int[], $10::bigint[], $11::bigint[], $12::text[],
-                $13::text[], $14::int[], $15::bigint[])
+                $13::text[], $14::int[], $15::bigint[], $16::text[])
       as g (tenant, id, number, started_at, duration_ms, record, state, step, due_at, ended_at, reason,
-            class, status, outcome_id)
+            class, status, outcome_id, bare_record)
    cross join fence)`;
 
-/** What goes on waiting stays where it is, what ended moves; both with the attempt that did it. */
+/**
+ * What goes on waiting stays where it is, what ended moves; both with the attempt that did it, which
+ * is carried along: looking it up in what was given would take the square of the time.
+ */
 const SETTLE: Statement = {
   name: 'settle',
   text: `
@@ -27,6 +30,7 @@ waiting as (
   update deliveries d
      set state = g.state,
          leased = 0,
+         behind = false,
          attempts = greatest(d.attempts, g.number),
          step = coalesce(g.step, d.step),
          due_at = g.due_at,
@@ -39,7 +43,7 @@ waiting as (
      and d.tenant = g.tenant
      and d.id = g.id
      and d.state + 0 = 0
-  returning d.tenant, d.id),
+  returning d.tenant, d.id, g.number, g.started_at, g.duration_ms, g.record),
 ended as (
   delete from deliveries d
    using given g
@@ -49,7 +53,8 @@ ended as (
      and (d.state = 0 or g.state = 1)
   returning d.tenant, d.id, d.event_id, d.registration_id, d.picks,
             greatest(d.attempts, g.number) as attempts, g.state, g.ended_at, g.reason,
-            g.class, g.status, g.outcome_id, d.order_keys, d.order_seq, d.sequence, d.job_id, d.replay_of),
+            g.class, g.status, g.outcome_id, d.order_keys, d.order_seq, d.sequence, d.job_id, d.replay_of,
+            g.number, g.started_at, g.duration_ms, g.record),
 moved as (
   insert into ended_deliveries
          (tenant, id, event_id, registration_id, picks, attempts, state, ended_at, reason, class,
@@ -58,16 +63,13 @@ moved as (
          status, outcome_id, order_keys, order_seq, sequence, job_id, replay_of
     from ended),
 settled as materialized (
-  select tenant, id from waiting
+  select tenant, id, number, started_at, duration_ms, record from waiting
    union all
-  select tenant, id from ended),
+  select tenant, id, number, started_at, duration_ms, record from ended),
 recorded as (
   insert into attempts (tenant, delivery_id, number, started_at, duration_ms, record)
-  select g.tenant, g.id, g.number, g.started_at, g.duration_ms, g.record
-    from settled s
-    join given g
-      on g.tenant = s.tenant
-     and g.id = s.id
+  select *
+    from settled
       on conflict do nothing)
 select tenant, id
   from settled`,
@@ -96,10 +98,11 @@ ended as (
     from given g
    where e.tenant = g.tenant
      and e.id = g.id
-  returning e.tenant, e.id, e.event_id, e.state, e.ended_at),
+  returning e.tenant, e.id, e.event_id, g.number, g.started_at, g.duration_ms, g.record, g.bare_record,
+            g.state = 1 and e.ended_at = g.ended_at as counts),
 waiting as (
   update deliveries d
-     set leased = least(d.leased, 0),
+     set leased = 0,
          attempts = greatest(d.attempts, g.number),
          class = g.class,
          status = g.status,
@@ -107,36 +110,27 @@ waiting as (
     from given g
    where d.tenant = g.tenant
      and d.id = g.id
-  returning d.tenant, d.id, d.event_id),
-known as (
-  select tenant, id, event_id from ended
+  returning d.tenant, d.id, d.event_id, g.number, g.started_at, g.duration_ms, g.record, g.bare_record,
+            false as counts),
+known as materialized (
+  select * from ended
    union all
-  select tenant, id, event_id from waiting),
+  select * from waiting),
 recorded as (
   insert into attempts (tenant, delivery_id, number, started_at, duration_ms, record)
-  select g.tenant, g.id, g.number, g.started_at, g.duration_ms,
+  select k.tenant, k.id, k.number, k.started_at, k.duration_ms,
          case when exists (
                    select from events e
                     where e.tenant = k.tenant
                       and e.id = k.event_id
                       and e.erased is not null)
-              then b.record
-              else g.record end
+              then k.bare_record
+              else k.record end
     from known k
-    join given g
-      on g.tenant = k.tenant
-     and g.id = k.id
-    join unnest($2::text[], $3::text[], $16::text[]) as b (tenant, id, record)
-      on b.tenant = k.tenant
-     and b.id = k.id
       on conflict do nothing)
-select e.tenant, e.id
-  from ended e
-  join given g
-    on g.tenant = e.tenant
-   and g.id = e.id
- where g.state = 1
-   and e.ended_at = g.ended_at`,
+select tenant, id
+  from known
+ where counts`,
 };
 
 /** Records attempts and moves their deliveries on. */
@@ -193,7 +187,7 @@ async function settlePart(
   epoch: number,
   part: readonly Settlement[],
 ): Promise<Settlement[]> {
-  const inTime = await run(query, SETTLE, part, [epoch, ...columnsOf(part)]);
+  const inTime = await run(query, SETTLE, part, [epoch, ...columnsOf(part), []]);
   const late = part.filter((settlement) => !inTime.includes(settlement));
   if (late.length === 0) return inTime;
   const erased = late.map(({ attempt }) => recordOf(eraseAttempt(attempt)));

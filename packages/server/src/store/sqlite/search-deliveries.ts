@@ -10,7 +10,7 @@ import { COMMON_PICK, type Terms, termsOf } from './search-parts.ts';
 
 export const DELIVERY_COLUMNS = `
 select d.tenant, d.id, d.event_id, d.registration_id, d.state, d.attempts, d.due_at, d.ended_at,
-       d.reason, d.picks, d.sequence, d.leased, d.job_id, d.replay_of, e.actions, e.erased, o.class, o.status, o.sentence`;
+       d.reason, d.picks, d.sequence, d.leased = -1 as behind, d.job_id, d.replay_of, e.actions, e.erased, o.class, o.status, o.sentence`;
 
 /** Looked up after the delivery: `cross join` keeps SQLite from turning that round. */
 export const WITH_EVENT_AND_OUTCOME = `

@@ -171,8 +171,9 @@ create index jobs_unfinished on jobs (tenant, id) where ended_at is null;
 create index jobs_running on jobs (shard, id) where state = 'running';
 create index jobs_by_age on jobs (ended_at) where ended_at is not null;
 
--- Deliveries that wait. state: 0 pending, 3 held. leased: 0, or the number of the batch that put
--- it into a node's memory, or -1 where it is behind others in its registration's order.
+-- Deliveries that wait. state: 0 pending, 3 held. behind: others come first in its registration's
+-- order. leased: 0, or the number of the batch that put it into a node's memory, which counts for
+-- nothing once that node is gone; in no index, so that a lease writes one row and nothing else.
 create table deliveries (
   tenant          text collate "C" not null,
   id              text collate "C" not null,
@@ -181,6 +182,7 @@ create table deliveries (
   shard           smallint not null,
   state           smallint not null check (state in (0, 3)),
   leased          bigint not null default 0,
+  behind          boolean not null default false,
   attempts        integer not null default 0,
   step            integer not null default 0,
   due_at          bigint,
@@ -196,9 +198,10 @@ create table deliveries (
   sequence        bigint,
   primary key (tenant, id),
   check ((state = 0) = (due_at is not null)),
-  check (leased = 0 or state = 0)
+  check (leased = 0 or state = 0),
+  check (not behind or state = 0)
 ) with (
-  fillfactor = 80,
+  fillfactor = 45,
   autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_vacuum_cost_delay = 0,
   autovacuum_analyze_scale_factor = 0.05
@@ -207,7 +210,7 @@ create index deliveries_by_registration on deliveries (tenant, registration_id, 
 create index deliveries_by_sequence on deliveries (tenant, registration_id, sequence);
 create index deliveries_by_event on deliveries (tenant, event_id);
 create index deliveries_by_class on deliveries (tenant, class, id) where class is not null;
-create index deliveries_pending on deliveries (shard, tenant, registration_id, leased, due_at, id) where state = 0;
+create index deliveries_pending on deliveries (shard, tenant, registration_id, behind, due_at, id) where state = 0;
 create index deliveries_held on deliveries (shard, tenant, registration_id, id) where state = 3;
 
 -- Deliveries that ended. state: 1 delivered, 2 exhausted, 4 cancelled.
