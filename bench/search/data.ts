@@ -32,6 +32,10 @@ const learner = (n: number): string => `learner-${n}@district.example`;
 const course = (n: number): string => `course-${n}`;
 const registration = (n: number): string => `registration${n}`;
 
+export function registrations(): string[] {
+  return Array.from({ length: REGISTRATIONS }, (_, n) => registration(n));
+}
+
 /** State and outcome: 94 % delivered, 3 % exhausted, 1 % each held, cancelled and pending. */
 function fate(n: number): [state: number, outcome: number | null] {
   const share = n % 100;

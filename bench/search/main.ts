@@ -7,6 +7,7 @@ import type { Store } from '../../packages/server/src/store/port.ts';
 import { openPostgresStore } from '../../packages/server/src/store/postgres/store.ts';
 import { openSqliteStore } from '../../packages/server/src/store/sqlite/store.ts';
 import { FAN_OUT, SEARCHES, TENANT } from './data.ts';
+import { fillStatistics, questions } from './statistics.ts';
 import { fillPostgres } from './fill-postgres.ts';
 import { fillSqlite } from './fill-sqlite.ts';
 
@@ -18,6 +19,8 @@ const { values: options } = parseArgs({
     folder: { type: 'string' },
     /** Fill the folder, and no more. */
     fill: { type: 'boolean' },
+    /** Statistics in place of searches. */
+    statistics: { type: 'boolean' },
     /** An empty database of PostgreSQL in place of the embedded store. */
     'database-url': { type: 'string' },
   },
@@ -39,6 +42,15 @@ async function time(run: () => Promise<unknown>): Promise<string> {
   const at = (share: number): string =>
     (taken[Math.min(taken.length - 1, Math.floor(taken.length * share))] ?? 0).toFixed(1);
   return `${at(0.5)} / ${at(0.95)}`;
+}
+
+async function measureStatistics(store: Store): Promise<void> {
+  const startedAt = performance.now();
+  const count = await fillStatistics(store);
+  print(`${count.toLocaleString('en')} sums added in ${seconds(startedAt)}\n`);
+  print('| statistics | ms p50 / p95 |');
+  print('| --- | --- |');
+  for (const [about, ask] of questions(store)) print(`| ${about} | ${await time(ask)} |`);
 }
 
 async function measure(store: Store): Promise<void> {
@@ -92,6 +104,7 @@ async function run(): Promise<void> {
   let startedAt = performance.now();
   const store = url === undefined ? await openSqlite() : await openPostgres(url);
   print(`filled in ${seconds(startedAt)}`);
+  if (options.statistics === true) return await measureStatistics(store).finally(store.close);
   startedAt = performance.now();
   while (options.fill !== true && (await store.index(paths, 2000)) === 2000);
   const perEvent = ((performance.now() - startedAt) * 1000) / (DELIVERIES / FAN_OUT);
