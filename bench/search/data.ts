@@ -11,7 +11,9 @@ const REGISTRATIONS = 40;
 const LEARNERS = 100_000;
 const COURSES = 500;
 const RARE_EVERY = 20_000;
-const DAYS_28_MS = 28 * 86_400_000;
+/** Over which the deliveries are spread. */
+export const DAYS = 28;
+const DAYS_28_MS = DAYS * 86_400_000;
 
 const answered = (status: number): Outcome => ({
   kind: 'response',

@@ -1,12 +1,17 @@
 import pg from 'pg';
 import { shardOf } from '../../packages/server/src/core/shard.ts';
-import { type DeliveryRow, type EventRow, history, outcomes, TENANT } from './data.ts';
+import { idAt } from '../../packages/server/src/core/id.ts';
+import { Database } from '../../packages/server/src/store/postgres/database.ts';
+import type { PostgresOptions } from '../../packages/server/src/store/postgres/open.ts';
+import { createPartitionsOf, DAY_MS } from '../../packages/server/src/store/postgres/partitions.ts';
+import { DAYS, type DeliveryRow, type EventRow, history, outcomes, TENANT } from './data.ts';
 
 const EVENTS_AT_ONCE = 2000;
 
-/** The same rows, in the tables of those that wait and those that ended. */
-export async function fillPostgres(url: string, count: number): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
+/** The same rows, in the tables of those that wait and those that ended, in partitions of days. */
+export async function fillPostgres(options: PostgresOptions, count: number): Promise<void> {
+  await createDays(options);
+  const client = new pg.Client({ connectionString: options.url });
   await client.connect();
   await client.query('set synchronous_commit = off');
   const columns = columnsOf(outcomes().map((outcome, id) => [id, ...outcome]));
@@ -24,8 +29,16 @@ export async function fillPostgres(url: string, count: number): Promise<void> {
     [events, deliveries] = [[], []];
   }
   if (events.length > 0) await write(client, events, deliveries);
-  await client.query('analyze');
+  // As autovacuum leaves tables that have been there for a while.
+  await client.query('vacuum analyze');
   await client.end();
+}
+
+/** The store makes partitions from today on: these rows are older. */
+async function createDays(options: PostgresOptions): Promise<void> {
+  const database = new Database(options);
+  const days = Array.from({ length: DAYS + 1 }, (_, ago) => Date.now() - ago * DAY_MS);
+  await createPartitionsOf(database, days.map(idAt)).finally(() => database.close());
 }
 
 async function write(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BUILTIN_FILTERS } from '../../packages/server/src/catalog/builtin.ts';
 import type { Store } from '../../packages/server/src/store/port.ts';
+import type { PostgresOptions } from '../../packages/server/src/store/postgres/open.ts';
 import { openPostgresStore } from '../../packages/server/src/store/postgres/store.ts';
 import { openSqliteStore } from '../../packages/server/src/store/sqlite/store.ts';
 import { FAN_OUT, SEARCHES, TENANT } from './data.ts';
@@ -17,11 +18,11 @@ const { values: options } = parseArgs({
     runs: { type: 'string', default: '40' },
     /** Of the embedded store: kept, and used again by the next run. */
     folder: { type: 'string' },
-    /** Fill the folder, and no more. */
+    /** Fill and index, and no more. */
     fill: { type: 'boolean' },
     /** Statistics in place of searches. */
     statistics: { type: 'boolean' },
-    /** An empty database of PostgreSQL in place of the embedded store. */
+    /** A database of PostgreSQL in place of the embedded store: empty, or filled by an earlier run. */
     'database-url': { type: 'string' },
   },
 });
@@ -78,18 +79,18 @@ const path = join(folder, 'search.db');
 const url = options['database-url'];
 
 async function openPostgres(databaseUrl: string): Promise<Store> {
-  const open = () =>
-    openPostgresStore({
-      url: databaseUrl,
-      listenUrl: null,
-      poolSize: 4,
-      statementTimeoutMs: 60_000,
-      pooled: false,
-      allowUnsafe: true,
-    });
-  await (await open()).close();
-  await fillPostgres(databaseUrl, DELIVERIES);
-  return open();
+  const asked: PostgresOptions = {
+    url: databaseUrl,
+    listenUrl: null,
+    poolSize: 4,
+    statementTimeoutMs: 60_000,
+    pooled: false,
+    allowUnsafe: true,
+  };
+  const store = await openPostgresStore(asked);
+  const isEmpty = (await store.events({ tenant: TENANT, limit: 1 })).length === 0;
+  if (isEmpty) await fillPostgres(asked, DELIVERIES);
+  return store;
 }
 
 async function openSqlite(): Promise<Store> {
@@ -106,7 +107,7 @@ async function run(): Promise<void> {
   print(`filled in ${seconds(startedAt)}`);
   if (options.statistics === true) return await measureStatistics(store).finally(store.close);
   startedAt = performance.now();
-  while (options.fill !== true && (await store.index(paths, 2000)) === 2000);
+  while ((await store.index(paths, 2000)) === 2000);
   const perEvent = ((performance.now() - startedAt) * 1000) / (DELIVERIES / FAN_OUT);
   print(`indexed in ${seconds(startedAt)}: ${perEvent.toFixed(0)} µs an event`);
   print(`${DELIVERIES.toLocaleString('en')} deliveries\n`);

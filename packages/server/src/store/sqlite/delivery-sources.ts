@@ -1,8 +1,9 @@
+import type { DeliveryState } from '../../core/delivery.ts';
 import type { DeliveryQuery } from '../port.ts';
 import type { Condition } from './conditions.ts';
 import { stateCode } from '../rows.ts';
 import type { Source, Stream } from './search.ts';
-import { COMMON_PICK, DELIVERY_ID, KEY_EVENT_ID, type Terms } from './search-parts.ts';
+import { COMMON_PICK, DELIVERY_ID, KEY_EVENT_ID, keyStreams, type Terms } from './search-parts.ts';
 
 /** Where the deliveries of a look-up can be found, the most telling first. */
 export function deliverySources(query: DeliveryQuery, terms: Terms): readonly Source[] {
@@ -11,22 +12,40 @@ export function deliverySources(query: DeliveryQuery, terms: Terms): readonly So
   const sources: Source[] = [];
   if (eventId !== undefined)
     sources.push(one('event', stream(BY_EVENT, [ofTenant, ['d.event_id = ?', eventId]])));
-  if (terms.subject !== undefined) sources.push(ofKeys('subject', tenant, terms.subject));
+  const byKey = isUncommon(query, terms) ? UNCOMMON_BY_EVENT_OF_KEY : BY_EVENT_OF_KEY;
+  if (terms.subject !== undefined)
+    sources.push(ofKeys('subject', { tenant, keys: terms.subject, byKey }));
   if (terms.outcome !== undefined && !terms.mayBeDelivered) sources.push(ofOutcomes(terms.outcome));
-  if (state === 'exhausted' || state === 'held' || state === 'cancelled')
+  if (state !== undefined && isRare(state))
     sources.push(one('state', stream(BY_STATE, [ofTenant, [IN_STATE, stateCode(state)]])));
-  if (registrationId !== undefined) {
+  if (registrationId !== undefined && state === 'held') sources.push(heldSource(query));
+  else if (registrationId !== undefined) {
     const theirs: Condition = ['d.registration_id = ?', registrationId];
     sources.push(one('registration', stream(BY_REGISTRATION, [ofTenant, theirs])));
   }
-  if (terms.action !== undefined) sources.push(ofKeys('action', tenant, terms.action));
+  if (terms.action !== undefined)
+    sources.push(ofKeys('action', { tenant, keys: terms.action, byKey }));
   if (sources.length === 0) sources.push(one('tenant', stream('', [ofTenant])));
   if (state === 'pending') sources.push(pendingSource(query));
   return sources;
 }
 
+function isRare(state: DeliveryState): boolean {
+  return state === 'exhausted' || state === 'held' || state === 'cancelled';
+}
+
+/** True when nothing can be meant that waits for its first attempt or was delivered. */
+function isUncommon({ state }: DeliveryQuery, { outcome, mayBeDelivered }: Terms): boolean {
+  return (state !== undefined && isRare(state)) || (outcome !== undefined && !mayBeDelivered);
+}
+
 /** The indices are named, because SQLite without statistics takes the primary key instead. */
 const BY_EVENT = 'indexed by deliveries_by_event';
+const BY_EVENT_OF_KEY = `${BY_EVENT}
+    on d.event_id = lower(hex(k.event_id))`;
+const UNCOMMON_BY_EVENT_OF_KEY = `indexed by deliveries_uncommon
+    on d.event_id = lower(hex(k.event_id))
+   and (d.state > 1 or (d.state = 0 and d.outcome is not null))`;
 const BY_STATE = 'indexed by deliveries_by_state';
 const IN_STATE = 'd.state in (2, 3, 4) and d.state = ?';
 const BY_REGISTRATION = 'indexed by deliveries_by_registration';
@@ -45,19 +64,25 @@ function stream(index: string, range: readonly Condition[]): Stream {
   };
 }
 
-function ofKeys(name: string, tenant: string, keys: readonly number[]): Source {
-  const streams = keys.map((key): Stream => ({
+type Keyed = {
+  readonly tenant: string;
+  readonly keys: readonly number[];
+  readonly byKey: string;
+};
+
+function ofKeys(name: string, { tenant, keys, byKey }: Keyed): Source {
+  const streams = keyStreams(keys).map((along): Stream => ({
     select: `
 select d.id
   from key_events k
- cross join deliveries d ${BY_EVENT}
-    on d.tenant = ?
-   and d.event_id = lower(hex(k.event_id))
+ cross join deliveries d ${byKey}
+   and d.tenant = ?
    and ${COMMON_PICK}`,
     joined: [tenant],
-    range: [['k.key_id = ?', key]],
+    range: along.range,
     bounded: [DELIVERY_ID, KEY_EVENT_ID],
     order: 'k.event_id desc, d.id desc',
+    along,
   }));
   return { name, streams, covers: [name] };
 }
@@ -67,6 +92,15 @@ function ofOutcomes(outcomes: readonly number[]): Source {
     stream('indexed by deliveries_by_outcome', [['d.state <> 1 and d.outcome = ?', outcome]]),
   );
   return { name: 'outcome', streams, covers: ['outcome'] };
+}
+
+function heldSource({ tenant, registrationId = '' }: DeliveryQuery): Source {
+  const range: Condition[] = [
+    ['d.state = 3 and d.tenant = ?', tenant],
+    ['d.registration_id = ?', registrationId],
+  ];
+  const streams = [stream('indexed by deliveries_held', range)];
+  return { name: 'held', streams, covers: ['state', 'registration'] };
 }
 
 /** In order of when they are due, so that all are read for the newest: chosen only while they are few. */

@@ -1,11 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Id } from '../../core/id.ts';
 import type { DeliveryQuery, DeliveryRow } from '../port.ts';
-import { type Condition, values, where } from './conditions.ts';
+import type { Condition } from './conditions.ts';
 import type { Slice } from './protocol.ts';
 import { type Row, stateCode, text, toDeliveryRow } from '../rows.ts';
 import { deliverySources } from './delivery-sources.ts';
-import { candidatesOf, chooseSource, type SliceQuery } from './search.ts';
+import { chooseSource, newestOf, type SliceQuery } from './search.ts';
 import { COMMON_PICK, type Terms, termsOf } from './search-parts.ts';
 
 export const DELIVERY_COLUMNS = `
@@ -20,10 +20,10 @@ export const WITH_EVENT_AND_OUTCOME = `
   left join outcomes o
     on o.id = d.outcome`;
 
-const CANDIDATES = `
-  from json_each(?1) c
+const BY_ID = `
+  from json_each(?) c
  cross join deliveries d
-    on d.tenant = ?2
+    on d.tenant = ?
    and d.id = c.value`;
 
 /** What a delivery carries has one of these keys. */
@@ -36,21 +36,6 @@ export const CARRIES_KEY = `exists (
 
 const HAS_OUTCOME = 'd.outcome in (select value from json_each(?))';
 
-/** What did not deliver at once is looked up in its small index, before the row is fetched for nothing. */
-const IN_RARE_STATE = `exists (
-       select 1
-         from deliveries x indexed by deliveries_by_state
-        where x.tenant = ?2
-          and x.state in (2, 3, 4)
-          and x.state = ?
-          and x.id = c.value)`;
-const FAILED_WITH = `exists (
-       select 1
-         from deliveries x indexed by deliveries_by_outcome
-        where x.state <> 1
-          and x.outcome in (select value from json_each(?))
-          and x.id = c.value)`;
-
 type Found = DeliveryRow | Id;
 
 /** The newest deliveries that a look-up means, looking through one slice of a source at most. */
@@ -58,36 +43,48 @@ export function searchDeliveries(
   database: DatabaseSync,
   query: SliceQuery & DeliveryQuery,
 ): Slice<Found> {
-  const isShort = query.idsOnly === true;
-  const { rows, next } = sliceOfDeliveries(database, query, isShort ? ID_ONLY : WHOLE);
-  return { rows: rows.map((row) => (isShort ? text(row, 'id') : toDeliveryRow(row))), next };
+  const { rows: ids, next } = sliceOfDeliveries(database, query);
+  if (query.idsOnly === true) return { rows: ids, next };
+  const rows = readDeliveries(database, query.tenant, ids, WHOLE);
+  return { rows: rows.map(toDeliveryRow), next };
 }
 
 type Wanted = { readonly columns: string; readonly joined: string };
 const WHOLE: Wanted = { columns: DELIVERY_COLUMNS, joined: WITH_EVENT_AND_OUTCOME };
-const ID_ONLY: Wanted = { columns: '\nselect d.id', joined: '' };
 
-/** The same, as rows of the columns that are wanted. */
+/** The events of these deliveries, in their order. */
+export function eventsOf(database: DatabaseSync, tenant: string, ids: readonly Id[]): Id[] {
+  const wanted = { columns: '\nselect d.event_id', joined: '' };
+  const rows = readDeliveries(database, tenant, ids, wanted);
+  return [...new Set(rows.map((row) => text(row, 'event_id')))];
+}
+
+function readDeliveries(
+  database: DatabaseSync,
+  ...[tenant, ids, { columns, joined }]: readonly [string, readonly Id[], Wanted]
+): Row[] {
+  return database.prepare(`${columns}${BY_ID}${joined}`).all(JSON.stringify(ids), tenant);
+}
+
+/** The same, by their ids. */
 export function sliceOfDeliveries(
   database: DatabaseSync,
   query: SliceQuery & DeliveryQuery,
-  { columns, joined }: Wanted,
-): Slice<Row> {
+): Slice<Id> {
   const terms = termsOf(database, query);
   if (terms === undefined) return { rows: [], next: null };
   const parts = partsOf(query, terms);
   const names = parts.map(({ name }) => name);
-  const choice = chooseSource(database, deliverySources(query, terms), query, names);
-  const filter = parts.filter(({ name }) => !choice.source.covers.includes(name));
-  const rows = filter.length === 0 ? query.limit : choice.rows;
-  const { ids, floor } = candidatesOf(database, choice.source, query, rows);
-  const conditions = filter.map(({ condition }) => condition);
-  const sql = `${columns}${CANDIDATES}${joined}${where(conditions)}\n limit ?`;
-  const bound = [JSON.stringify(ids), query.tenant, ...values(conditions), query.limit];
-  const found = database.prepare(sql).all(...bound);
-  // A full slice may have left candidates that were looked at no more: it goes on below its last.
-  const before = found.length === query.limit ? text(found.at(-1) ?? {}, 'id') : floor;
-  return { rows: found, next: before === null ? null : { before, source: choice.next } };
+  const { source, rows, next } = chooseSource(
+    database,
+    deliverySources(query, terms),
+    query,
+    names,
+  );
+  const left = parts.filter(({ name }) => !source.covers.includes(name));
+  const filter = left.map(({ condition }) => condition);
+  const { ids, before } = newestOf(database, source, { ...query, rows, filter });
+  return { rows: ids, next: before === null ? null : { before, source: next } };
 }
 
 type Part = { readonly name: string; readonly condition: Condition };
@@ -100,13 +97,8 @@ function partsOf({ registrationId, eventId, state }: DeliveryQuery, terms: Terms
   };
   add('event', 'd.event_id = ?', eventId);
   add('registration', 'd.registration_id = ?', registrationId);
-  const isRare = state === 'exhausted' || state === 'held' || state === 'cancelled';
-  add(
-    'state',
-    isRare ? IN_RARE_STATE : 'd.state = ?',
-    state === undefined ? undefined : stateCode(state),
-  );
-  add('outcome', terms.mayBeDelivered ? HAS_OUTCOME : FAILED_WITH, jsonOf(terms.outcome));
+  add('state', 'd.state = ?', state === undefined ? undefined : stateCode(state));
+  add('outcome', HAS_OUTCOME, jsonOf(terms.outcome));
   add('subject', CARRIES_KEY, jsonOf(terms.subject));
   add('action', CARRIES_KEY, jsonOf(terms.action));
   return parts;

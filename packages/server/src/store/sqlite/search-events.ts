@@ -1,17 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Id } from '../../core/id.ts';
 import type { EventQuery, EventRow } from '../port.ts';
-import { type Condition, values, where } from './conditions.ts';
+import type { Condition } from './conditions.ts';
 import type { Slice } from './protocol.ts';
-import { text, toEventRow } from '../rows.ts';
-import { candidatesOf, chooseSource, type SliceQuery, type Source } from './search.ts';
-import { sliceOfDeliveries } from './search-deliveries.ts';
+import { toEventRow } from '../rows.ts';
+import { chooseSource, newestOf, type SliceQuery, type Source } from './search.ts';
+import { eventsOf, sliceOfDeliveries } from './search-deliveries.ts';
 import { eventHasKey, keyStreams, type Terms, termsOf } from './search-parts.ts';
 
 export const EVENT_COLUMNS = `
 select e.tenant, e.id, e.accepted_at, e.occurred_at, e.actions, e.payload, e.erased`;
 
-const CANDIDATES = `
+const BY_ID = `
   from json_each(?) c
  cross join events e
     on e.tenant = ?
@@ -40,10 +40,13 @@ function ownEvents(database: DatabaseSync, query: SliceQuery & EventQuery): Slic
   if (terms === undefined) return { rows: [], next: null };
   const choice = chooseSource(database, eventSources(query, terms), query, partsOf(query));
   const filter = keyFilter(terms, choice.source);
-  const rows = filter.length === 0 ? query.limit : choice.rows;
-  const { ids, floor } = candidatesOf(database, choice.source, query, rows);
-  const found = readEvents(database, { ...query, ids, filter });
-  return { rows: found, next: floor === null ? null : { before: floor, source: choice.next } };
+  const { ids, before } = newestOf(database, choice.source, {
+    ...query,
+    rows: choice.rows,
+    filter,
+  });
+  const next = before === null ? null : { before, source: choice.next };
+  return { rows: readEvents(database, query, ids), next };
 }
 
 function eventSources({ tenant }: EventQuery, { subject, action }: Terms): Source[] {
@@ -74,16 +77,16 @@ function keyFilter({ subject, action }: Terms, { covers }: Source): Condition[] 
   return filter;
 }
 
-type Asked = SliceQuery &
-  EventQuery & { readonly ids: readonly Id[]; readonly filter: readonly Condition[] };
-
-function readEvents(database: DatabaseSync, { ids, filter, ...query }: Asked): Found[] {
-  const columns = query.idsOnly === true ? '\nselect e.id' : EVENT_COLUMNS;
-  const sql = `${columns}${CANDIDATES}${where(filter)}\n limit ?`;
-  const rows = database
-    .prepare(sql)
-    .all(JSON.stringify(ids), query.tenant, ...values(filter), query.limit);
-  return rows.map((row) => (query.idsOnly === true ? text(row, 'id') : toEventRow(row)));
+function readEvents(
+  database: DatabaseSync,
+  { tenant, idsOnly }: SliceQuery & EventQuery,
+  ids: readonly Id[],
+): readonly Found[] {
+  if (idsOnly === true) return ids;
+  return database
+    .prepare(`${EVENT_COLUMNS}${BY_ID}`)
+    .all(JSON.stringify(ids), tenant)
+    .map(toEventRow);
 }
 
 /**
@@ -91,10 +94,9 @@ function readEvents(database: DatabaseSync, { ids, filter, ...query }: Asked): F
  * ones is that of the others. The next slice goes on below the last event that was found.
  */
 function eventsOfDeliveries(database: DatabaseSync, query: SliceQuery & EventQuery): Slice<Found> {
-  const columns = { columns: '\nselect d.id, d.event_id', joined: '' };
-  const slice = sliceOfDeliveries(database, query, columns);
-  const ids = [...new Set(slice.rows.map((row) => text(row, 'event_id')))];
-  const rows = readEvents(database, { ...query, ids, filter: [] });
+  const slice = sliceOfDeliveries(database, query);
+  const ids = eventsOf(database, query.tenant, slice.rows);
+  const rows = readEvents(database, query, ids);
   const last = ids.at(-1);
   const { next } = slice;
   const goesOn = next !== null && last !== undefined && last < next.before;

@@ -90,10 +90,10 @@ export function keyStreams(keys: readonly number[]): Stream[] {
   }));
 }
 
-/** True of events that have one of these keys. */
+/** True of events that have one of these keys beside the one they are found by. */
 export function eventHasKey(keys: readonly number[]): Condition {
   return [
-    `exists (select 1 from key_events k where k.key_id in (select value from json_each(?)) and k.event_id = unhex(e.id))`,
+    `exists (select 1 from key_events o where o.key_id in (select value from json_each(?)) and o.event_id = k.event_id)`,
     JSON.stringify(keys),
   ];
 }

@@ -13,6 +13,8 @@ export type Stream = {
   /** The columns that bounds of time and page are set on. */
   readonly bounded: readonly Bounded[];
   readonly order: string;
+  /** What the stream is read along, where that is a narrower index than the one it takes ids from. */
+  readonly along?: Stream;
 };
 
 /** How a column takes an id, and how much older than the id in question its own may be. */
@@ -43,14 +45,14 @@ export type SliceQuery = Bounds & {
   readonly idsOnly?: boolean;
 };
 
-/** `floor`: the last id looked at; null when the source holds no more. */
-export type Candidates = { readonly ids: readonly Id[]; readonly floor: Id | null };
+/** `before`: where the next slice goes on; null when the source holds no more. */
+export type Found = { readonly ids: readonly Id[]; readonly before: Id | null };
 
 /** Sources smaller than this are read to their end in one go. */
 const SMALL = 1000;
 /** Others are told apart up to here. */
-const LARGE = 4000;
-const FIRST_SLICE = 500;
+const LARGE = 20_000;
+const FIRST_SLICE = 1000;
 const SLICE = 5000;
 
 /**
@@ -104,56 +106,103 @@ function smallestOf(
   return smallest;
 }
 
-/** How many ids a source holds within the bounds, counted up to `cap`. */
+/** How many ids a source is read along within the bounds, counted up to `cap`. */
 function sizeOf(
   database: DatabaseSync,
   { streams }: Source,
   { query, cap }: { readonly query: Bounds; readonly cap: number },
 ): number {
   let size = 0;
-  for (const stream of streams) {
+  for (const { along, ...stream } of streams) {
     if (size >= cap) return size;
-    const conditions = [...stream.range, ...boundsOf(stream, query)];
-    const sql = `select count(*) as count from (${stream.select}${where(conditions)}\n limit ?)`;
-    const row = database.prepare(sql).get(...stream.joined, ...values(conditions), cap - size);
+    const { select, range, joined, bounded } = along ?? stream;
+    const conditions = [...range, ...boundsOf(bounded, query)];
+    const sql = `select count(*) as count from (${select}${where(conditions)}\n limit ?)`;
+    const row = database.prepare(sql).get(...joined, ...values(conditions), cap - size);
     size += integer(row ?? {}, 'count');
   }
   return size;
 }
 
-/** The newest ids of a source, all streams as one, at least `rows` of them where there are so many. */
-export function candidatesOf(
+/**
+ * The newest ids of a source that the filter lets through, all streams as one, up to the limit or
+ * as many as there are among so many `rows` of it.
+ */
+export function newestOf(
   database: DatabaseSync,
-  source: Source,
-  query: Bounds,
-  rows: number,
-): Candidates {
+  { streams }: Source,
+  { limit, rows, filter, ...bounds }: Asked,
+): Found {
+  const floor = filter.length === 0 ? null : floorOf(database, streams, { ...bounds, rows });
+  const { ids } = readAll(database, streams, { ...bounds, floor, rows: limit, filter });
+  const last = ids.length < limit ? floor : ids[limit - 1];
+  return { ids: ids.slice(0, limit), before: last ?? null };
+}
+
+type Asked = Bounds & {
+  readonly limit: number;
+  readonly rows: number;
+  readonly filter: readonly Condition[];
+};
+
+/** The id down to which a source has so many rows; null when it has fewer. */
+function floorOf(
+  database: DatabaseSync,
+  streams: readonly Stream[],
+  { rows, ...bounds }: Bounds & { readonly rows: number },
+): Id | null {
+  const narrow = streams.map(({ along, ...stream }) => along ?? stream);
+  const [first] = narrow;
+  if (first === undefined || narrow.length > 1)
+    return readAll(database, narrow, { ...bounds, floor: null, rows, filter: [] }).floor;
+  const [last] = readStream(database, first, { ...bounds, floor: null, rows: 1, skip: rows - 1 });
+  return last ?? null;
+}
+
+type Reading = Bounds & {
+  readonly floor: Id | null;
+  readonly rows: number;
+  readonly filter?: readonly Condition[];
+  readonly skip?: number;
+};
+
+/** The newest ids of all streams, at least `rows` of them where there are so many; else the floor is null. */
+function readAll(
+  database: DatabaseSync,
+  streams: readonly Stream[],
+  asked: Reading,
+): { readonly ids: readonly Id[]; readonly floor: Id | null } {
+  const { rows } = asked;
+  let { floor } = asked;
+  let isFull = false;
   let ids: Id[] = [];
-  let floor: Id | null = null;
-  for (const stream of source.streams) {
-    const found = readStream(database, stream, { ...query, floor, rows });
-    if (found.length === rows) floor = highest(floor, found.at(-1) ?? null);
+  for (const stream of streams) {
+    const found = readStream(database, stream, { ...asked, floor });
     ids.push(...found);
+    if (found.length === rows) {
+      floor = highest(floor, found.at(-1) ?? null);
+      isFull = true;
+    }
     if (ids.length < 2 * rows) continue;
     ids = newestFirst(ids, floor).slice(0, rows);
     floor = highest(floor, ids.at(-1) ?? null);
   }
-  return { ids: newestFirst(ids, floor), floor };
+  return { ids: newestFirst(ids, floor), floor: isFull ? floor : null };
 }
 
 function readStream(
   database: DatabaseSync,
-  stream: Stream,
-  { rows, ...bounds }: Bounds & { readonly floor: Id | null; readonly rows: number },
+  { select, joined, range, bounded, order }: Stream,
+  { rows, filter = [], skip = 0, ...bounds }: Reading,
 ): Id[] {
-  const conditions = [...stream.range, ...boundsOf(stream, bounds)];
-  const sql = `${stream.select}${where(conditions)}\n order by ${stream.order}\n limit ?`;
-  const found = database.prepare(sql).all(...stream.joined, ...values(conditions), rows);
+  const conditions = [...range, ...boundsOf(bounded, bounds), ...filter];
+  const sql = `${select}${where(conditions)}\n order by ${order}\n limit ? offset ?`;
+  const found = database.prepare(sql).all(...joined, ...values(conditions), rows, skip);
   return found.map((row) => text(row, 'id'));
 }
 
 function boundsOf(
-  { bounded }: Stream,
+  bounded: readonly Bounded[],
   { from, to, before, floor = null }: Bounds & { readonly floor?: Id | null },
 ): Condition[] {
   const range: Condition[] = [];

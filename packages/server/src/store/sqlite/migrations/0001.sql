@@ -176,8 +176,10 @@ create index deliveries_by_event on deliveries (tenant, event_id);
 create index deliveries_pending on deliveries (tenant, registration_id, leased, due_at) where state = 0;
 create index deliveries_held on deliveries (tenant, registration_id, id) where state = 3;
 -- Look-ups of what did not arrive at once: what is delivered by the first attempt costs nothing here.
-create index deliveries_by_outcome on deliveries (outcome, id) where outcome is not null and state <> 1;
-create index deliveries_by_state on deliveries (tenant, state, id) where state in (2, 3, 4);
+-- What stands behind the id is there so that rows which are not meant need not be read.
+create index deliveries_by_outcome on deliveries (outcome, id, registration_id, state) where outcome is not null and state <> 1;
+create index deliveries_by_state on deliveries (tenant, state, id, registration_id) where state in (2, 3, 4);
+create index deliveries_uncommon on deliveries (event_id, state, outcome) where state > 1 or (state = 0 and outcome is not null);
 
 -- Registrations that have numbered deliveries. last: the highest number of a delivery that is not
 -- kept any more; the numbers of those that are say the rest.
