@@ -38,7 +38,8 @@ export async function fillPostgres(options: PostgresOptions, count: number): Pro
 async function createDays(options: PostgresOptions): Promise<void> {
   const database = new Database(options);
   const days = Array.from({ length: DAYS + 1 }, (_, ago) => Date.now() - ago * DAY_MS);
-  await createPartitionsOf(database, days.map(idAt)).finally(() => database.close());
+  await createPartitionsOf(database, days.map(idAt));
+  await database.close();
 }
 
 async function write(

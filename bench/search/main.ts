@@ -105,7 +105,11 @@ async function run(): Promise<void> {
   let startedAt = performance.now();
   const store = url === undefined ? await openSqlite() : await openPostgres(url);
   print(`filled in ${seconds(startedAt)}`);
-  if (options.statistics === true) return await measureStatistics(store).finally(store.close);
+  if (options.statistics === true) {
+    await measureStatistics(store);
+    await store.close();
+    return;
+  }
   startedAt = performance.now();
   while ((await store.index(paths, 2000)) === 2000);
   const perEvent = ((performance.now() - startedAt) * 1000) / (DELIVERIES / FAN_OUT);

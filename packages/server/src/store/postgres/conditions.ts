@@ -7,7 +7,16 @@ const LIMIT = 'limit ?';
 /** The lines of a `where`, with the values they compare with. */
 export class Conditions {
   readonly #lines: string[] = [];
-  readonly #values: unknown[] = [];
+  readonly #values: unknown[];
+
+  constructor(values: unknown[] = []) {
+    this.#values = values;
+  }
+
+  /** Conditions for another place of the same statement: these read the values of both. */
+  elsewhere(): Conditions {
+    return new Conditions(this.#values);
+  }
 
   /** `sql` holds a question mark where the value goes. */
   add(sql: string, value: unknown): void {
@@ -43,7 +52,7 @@ export class Conditions {
   async read(database: Database, sql: string, limit: number): Promise<readonly Row[]> {
     const values = [...this.#values, limit];
     const placed = sql.includes(LIMIT) ? sql : `${sql}\n ${LIMIT}`;
-    const text = placed.replace(LIMIT, `limit $${values.length}`);
+    const text = placed.replaceAll(LIMIT, `limit $${values.length}`);
     try {
       return await database.query({ name: nameOf(text), text }, values);
     } catch (error) {

@@ -17,12 +17,17 @@ export type DatabaseOptions = {
   readonly pooled: boolean;
 };
 
-/** What a session is set to. Plans must not depend on how full the tables were when they were made. */
+/**
+ * What a session is set to. Plans must not depend on how full the tables were when they were made,
+ * and a statement is planned once: with partitions of many days that takes longer than to run it.
+ */
 const SESSION = [
   'jit=off',
   'enable_seqscan=off',
   'enable_hashjoin=off',
   'enable_mergejoin=off',
+  'max_parallel_workers_per_gather=0',
+  'plan_cache_mode=force_generic_plan',
   'client_min_messages=warning',
 ];
 const CONNECT_WITHIN_MS = 3000;

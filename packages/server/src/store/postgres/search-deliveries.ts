@@ -1,11 +1,11 @@
 import { classOf } from '../../core/explain.ts';
-import { type Id, idAt, idTime } from '../../core/id.ts';
+import { type Id, idAt } from '../../core/id.ts';
 import { COUNT_LIMIT, type Count, type DeliveryQuery, type DeliveryRow } from '../port.ts';
-import { type Row, stateCode, toDeliveryRow } from '../rows.ts';
+import { stateCode, text, toDeliveryRow } from '../rows.ts';
 import { Conditions } from './conditions.ts';
-import type { Database } from './database.ts';
-import { type Asked, choose, readSlice, type Slice, type Source } from './search.ts';
-import { addKeys, type Terms, termsOf } from './search-parts.ts';
+import type { Database, Statement } from './database.ts';
+import { type Asked, type Bounds, choose, type Slice, slicesOf, type Source } from './search.ts';
+import { alongKeys, newestOfKeys, type Terms, termsOf } from './search-parts.ts';
 
 export const DELIVERY_COLUMNS = `
 select d.tenant, d.id, d.event_id, d.registration_id, d.state, d.attempts, d.due_at, d.ended_at,
@@ -21,16 +21,20 @@ export const WITH_EVENT_AND_OUTCOME = `
 
 const COLUMNS =
   'tenant, id, event_id, registration_id, state, attempts, reason, picks, sequence, class, status, outcome_id, job_id, replay_of';
-const WAITING = `select ${COLUMNS}, behind, due_at, null::bigint as ended_at from deliveries`;
-const ENDED = `select ${COLUMNS}, false as behind, null::bigint as due_at, ended_at from ended_deliveries`;
+const WAITING = `(select ${COLUMNS}, behind, due_at, null::bigint as ended_at from deliveries) d`;
+const ENDED = `(select ${COLUMNS}, false as behind, null::bigint as due_at, ended_at from ended_deliveries) d`;
 
-/** What waits and what ended, side by side; of one state, only where that is. */
-export function allDeliveries(state?: DeliveryQuery['state']): string {
-  if (state === 'pending' || state === 'held') return `(${WAITING}) d`;
-  if (state !== undefined) return `(${ENDED}) d`;
-  return `(${WAITING}
+/** What waits and what ended; of one state, only where that is. */
+function tablesOf(state: DeliveryQuery['state']): readonly string[] {
+  if (state === 'pending' || state === 'held') return [WAITING];
+  return state === undefined ? [WAITING, ENDED] : [ENDED];
+}
+
+/** What waits and what ended, side by side. */
+export function allDeliveries(): string {
+  return `(select * from ${WAITING}
         union all
-       ${ENDED}) d`;
+       select * from ${ENDED}) d`;
 }
 
 /** True for deliveries that carry a notification which has the key, and not just others of its event. */
@@ -50,17 +54,33 @@ export const CARRIES_KEY = `exists (
           and k.event_id = d.event_id
           and ${COMMON_PICK})`;
 
+const BY_ID: Statement = {
+  name: 'found deliveries',
+  text: `${DELIVERY_COLUMNS}
+  from (${[WAITING, ENDED]
+    .map(
+      (table) => `
+       select d.*
+         from unnest($2::text[]) wanted (id)
+         join ${table}
+           on d.tenant = $1
+          and d.id = wanted.id collate "C"`,
+    )
+    .join('\n        union all')}) d${WITH_EVENT_AND_OUTCOME}`,
+};
+
 export async function deliveries(
   database: Database,
   query: DeliveryQuery,
 ): Promise<readonly DeliveryRow[]> {
-  const asked = { columns: DELIVERY_COLUMNS, joined: WITH_EVENT_AND_OUTCOME };
-  const rows: Row[] = [];
-  for await (const slice of deliverySlices(database, query, asked)) {
-    rows.push(...slice.rows.slice(0, query.limit - rows.length));
-    if (rows.length === query.limit) break;
+  const ids: Id[] = [];
+  for await (const { rows } of deliverySlices(database, query)) {
+    ids.push(...rows.slice(0, query.limit - ids.length).map((row) => text(row, 'id')));
+    if (ids.length === query.limit) break;
   }
-  return rows.map(toDeliveryRow);
+  const found = (await database.query(BY_ID, [query.tenant, ids])).map(toDeliveryRow);
+  const byId = new Map(found.map((row) => [row.id, row]));
+  return ids.map((id) => byId.get(id)).filter((row) => row !== undefined);
 }
 
 export async function countDeliveries(
@@ -68,34 +88,25 @@ export async function countDeliveries(
   query: Omit<DeliveryQuery, 'before' | 'limit'>,
 ): Promise<Count> {
   let count = 0;
-  const asked = { columns: '\nselect d.id', joined: '' };
-  const all = { ...query, limit: COUNT_LIMIT + 1 };
-  for await (const { rows } of deliverySlices(database, all, asked)) {
+  for await (const { rows } of deliverySlices(database, { ...query, limit: COUNT_LIMIT + 1 })) {
     count += rows.length;
     if (count > COUNT_LIMIT) return { count: COUNT_LIMIT, isExact: false };
   }
   return { count, isExact: true };
 }
 
-/** All that a look-up means, slice by slice, for as long as the caller goes on. */
+/** The ids and events of all that a look-up means, slice by slice, for as long as the caller goes on. */
 export async function* deliverySlices(
   database: Database,
   query: DeliveryQuery,
-  wanted: Pick<Asked, 'columns' | 'joined'>,
 ): AsyncGenerator<Slice, void, Id | undefined> {
   const terms = await termsOf(database, query);
   if (terms === undefined) return;
   const below = query.before === undefined ? {} : { before: query.before };
   const source = await choose(database, sourcesOf(query, terms), below);
-  const asked = { ...wanted, id: 'd.id', addFilter: filterOf(query, terms, source) };
-  let before = query.before;
-  for (let number = 0; ; number += 1) {
-    const place = { limit: query.limit, number, ...(before === undefined ? {} : { before }) };
-    const slice = await readSlice(database, asked, source, place);
-    const goOn = yield slice;
-    if (slice.next === null) return;
-    before = goOn !== undefined && goOn < slice.next ? goOn : slice.next;
-  }
+  const addFilter = filterOf(query, terms, source);
+  const asked = { columns: 'd.id, d.event_id', id: 'd.id', addFilter };
+  yield* slicesOf(database, asked, source, { ...below, limit: query.limit });
 }
 
 /** What the source does not see to. */
@@ -113,9 +124,18 @@ function filterOf(query: DeliveryQuery, terms: Terms, { covers }: Source): Asked
   ];
   const left = parts.filter(([name, , value]) => value !== undefined && !covers.includes(name));
   if (left.length === 0) return null;
+  // Said as the indexes of what did not deliver at once say it, so that they are taken.
+  const also = isUncommon(query, terms) ? 'd.state <> 1 and ' : '';
   return (conditions) => {
-    for (const [, sql, value] of left) conditions.add(sql, value);
+    for (const [, sql, value] of left) conditions.add(also + sql, value);
   };
+}
+
+/** True when nothing that was delivered can be meant. */
+function isUncommon(query: DeliveryQuery, terms: Terms): boolean {
+  const { state } = query;
+  const isOther = state !== undefined && state !== 'delivered';
+  return isOther || failedClass(query, terms) !== undefined;
 }
 
 /** Where the deliveries can be found, the most telling first. */
@@ -147,50 +167,56 @@ function range(
   ...[name, sql, value]: readonly [name: string, sql: string, value: unknown]
 ): Source {
   return {
-    from: `\n  from ${allDeliveries(query.state)}`,
-    range: (bounds) => {
+    place: (bounds) => {
       const conditions = bounded(query, bounds);
       conditions.add(sql, value);
-      return conditions;
+      return { from: tablesOf(query.state).map((table) => `\n  from ${table}`), conditions };
     },
     order: 'd.id desc',
     covers: [name],
   };
 }
 
-/** An event may be a little older than its deliveries: the ids of one call have about one time. */
-const SLACK_MS = 1000;
-
-/** By event: deliveries of one event are older than those of the next. */
+/**
+ * By event: deliveries of one event are older than those of the next. Those that a job made later
+ * are few; of the others it is known in which days they are.
+ */
 function ofKeys(query: DeliveryQuery, name: string, keys: readonly string[]): Source {
   // Of several keys, the one that the event is found by need not be the one that is carried.
   const isOne = keys.length === 1;
   return {
-    from: `
-  from event_keys k
-  join ${allDeliveries(query.state)}
-    on d.tenant = k.tenant
-   and d.event_id = k.event_id${isOne ? `\n   and ${COMMON_PICK}` : ''}`,
-    range: (bounds) => {
+    along: alongKeys(query, keys),
+    place: (bounds, rows) => {
       const conditions = bounded(query, bounds);
-      addKeys(conditions, query.tenant, keys);
-      const { from, to } = query;
-      const { before, floor } = bounds;
-      if (before !== undefined) conditions.add('k.event_id < ?', before);
-      if (to !== undefined) conditions.add('k.event_id < ?', idAt(to + SLACK_MS));
-      if (from !== undefined) conditions.add('k.event_id >= ?', idAt(from - SLACK_MS));
-      if (floor !== undefined) conditions.add('k.event_id >= ?', idAt(idTime(floor) - SLACK_MS));
-      return conditions;
+      const events = newestOfKeys(conditions, { query, keys, bounds, rows });
+      const from = joinedOf(query.state).map(
+        ([table, when]) => `
+  from ${events}
+  join ${table}
+    on d.tenant = k.tenant
+   and d.event_id = k.event_id
+   and ${when}${isOne ? `\n   and ${COMMON_PICK}` : ''}`,
+      );
+      return { from, conditions };
     },
     order: 'd.event_id desc, d.id desc',
     covers: isOne ? [name] : [],
   };
 }
 
-function bounded(
-  { tenant, from, to }: DeliveryQuery,
-  { before, floor }: { readonly before?: Id; readonly floor?: Id },
-): Conditions {
+/** The tables, with what is known of where an event's deliveries lie in them. */
+function joinedOf(state: DeliveryQuery['state']): (readonly [table: string, when: string])[] {
+  return tablesOf(state).flatMap((table): (readonly [string, string])[] =>
+    table === WAITING
+      ? [[table, 'd.id > k.event_id']]
+      : [
+          [table, 'd.id > k.event_id and d.id < k.soon and d.job_id is null'],
+          [table, 'd.id > k.event_id and d.job_id is not null'],
+        ],
+  );
+}
+
+function bounded({ tenant, from, to }: DeliveryQuery, { before, floor }: Bounds): Conditions {
   const conditions = new Conditions();
   conditions.add('d.tenant = ?', tenant);
   if (from !== undefined) conditions.add('d.id >= ?', idAt(from));

@@ -1,14 +1,24 @@
 import { type Id, idAt } from '../../core/id.ts';
 import { COUNT_LIMIT, type Count, type EventQuery, type EventRow, type LogQuery } from '../port.ts';
-import { type Row, text, toEventRow } from '../rows.ts';
+import { text, toEventRow } from '../rows.ts';
 import { Conditions } from './conditions.ts';
-import type { Database } from './database.ts';
-import { type Asked, choose, readSlice, type Source } from './search.ts';
+import type { Database, Statement } from './database.ts';
+import { type Asked, type Bounds, choose, slicesOf, type Source } from './search.ts';
 import { deliverySlices } from './search-deliveries.ts';
-import { addKeys, type Terms, termsOf } from './search-parts.ts';
+import { alongKeys, newestOfKeys, type Terms, termsOf } from './search-parts.ts';
 
 export const EVENT_COLUMNS = `
 select e.tenant, e.id, e.accepted_at, e.occurred_at, e.actions, e.payload, e.erased`;
+
+/** One by one: for a list, in order, PostgreSQL would read through the events of all days. */
+const BY_ID: Statement = {
+  name: 'found events',
+  text: `${EVENT_COLUMNS}
+  from unnest($2::text[]) wanted (id)
+  join events e
+    on e.tenant = $1
+   and e.id = wanted.id collate "C"`,
+};
 
 const HAS_KEY = `exists (
        select from event_keys k
@@ -17,33 +27,26 @@ const HAS_KEY = `exists (
           and k.event_id = e.id)`;
 
 export async function events(database: Database, query: EventQuery): Promise<readonly EventRow[]> {
-  if (!isOfDeliveries(query)) {
-    const rows: Row[] = [];
-    for await (const found of ownEvents(database, query, EVENT_COLUMNS)) {
-      rows.push(...found.slice(0, query.limit - rows.length));
-      if (rows.length === query.limit) break;
-    }
-    return rows.map(toEventRow);
-  }
   const ids: Id[] = [];
-  for await (const found of eventsOfDeliveries(database, query)) {
+  for await (const found of eventIds(database, query)) {
     ids.push(...found.slice(0, query.limit - ids.length));
     if (ids.length === query.limit) break;
   }
-  return eventsById(database, query.tenant, ids);
+  const rows = await database.query(BY_ID, [query.tenant, ids]);
+  return rows.map(toEventRow).toSorted((a, b) => (a.id < b.id ? 1 : -1));
 }
 
 export async function countEvents(database: Database, query: LogQuery): Promise<Count> {
   let count = 0;
-  const all = { ...query, limit: COUNT_LIMIT + 1 };
-  const found = isOfDeliveries(query)
-    ? eventsOfDeliveries(database, all)
-    : ownEvents(database, all, '\nselect e.id');
-  for await (const some of found) {
-    count += some.length;
+  for await (const found of eventIds(database, { ...query, limit: COUNT_LIMIT + 1 })) {
+    count += found.length;
     if (count > COUNT_LIMIT) return { count: COUNT_LIMIT, isExact: false };
   }
   return { count, isExact: true };
+}
+
+function eventIds(database: Database, query: EventQuery): AsyncGenerator<readonly Id[]> {
+  return isOfDeliveries(query) ? eventsOfDeliveries(database, query) : ownEvents(database, query);
 }
 
 /** True when something is asked that deliveries answer. */
@@ -57,24 +60,15 @@ function isOfDeliveries({
   return [registrationId, state, outcome, status, words].some((each) => each !== undefined);
 }
 
-async function* ownEvents(
-  database: Database,
-  query: EventQuery,
-  columns: string,
-): AsyncGenerator<readonly Row[]> {
+async function* ownEvents(database: Database, query: EventQuery): AsyncGenerator<readonly Id[]> {
   const terms = await termsOf(database, query);
   if (terms === undefined) return;
   const below = query.before === undefined ? {} : { before: query.before };
   const source = await choose(database, sourcesOf(query, terms), below);
-  const asked: Asked = { columns, joined: '', id: 'e.id', addFilter: filterOf(terms) };
-  let before = query.before;
-  for (let number = 0; ; number += 1) {
-    const place = { limit: query.limit, number, ...(before === undefined ? {} : { before }) };
-    const { rows, next } = await readSlice(database, asked, source, place);
-    yield rows;
-    if (next === null) return;
-    before = next;
-  }
+  const asked: Asked = { columns: 'e.id', id: 'e.id', addFilter: filterOf(terms) };
+  const wanted = { ...below, limit: query.limit };
+  for await (const { rows } of slicesOf(database, asked, source, wanted))
+    yield rows.map((row) => text(row, 'id'));
 }
 
 function filterOf({ subject, action }: Terms): Asked['addFilter'] {
@@ -87,42 +81,39 @@ function filterOf({ subject, action }: Terms): Asked['addFilter'] {
 
 function sourcesOf(query: EventQuery, { subject, action }: Terms): [Source, ...Source[]] {
   const keyed = [subject, action].filter((keys) => keys !== undefined);
-  const range = (bounds: Bounds): Conditions => bounded(query, bounds, 'e.id');
-  const all = { from: '\n  from events e', range, order: 'e.id desc', covers: [] };
+  const all: Source = {
+    place: (bounds) => ({ from: ['\n  from events e'], conditions: bounded(query, bounds) }),
+    order: 'e.id desc',
+    covers: [],
+  };
   const [first = all, ...others] = keyed.map((keys) => ofKeys(query, keys));
   return [first, ...others];
 }
 
 function ofKeys(query: EventQuery, keys: readonly string[]): Source {
   return {
-    from: `
-  from event_keys k
+    along: alongKeys(query, keys),
+    place: (bounds, rows) => {
+      const conditions = bounded(query, bounds);
+      const from = `
+  from ${newestOfKeys(conditions, { query, keys, bounds, rows })}
   join events e
     on e.tenant = k.tenant
-   and e.id = k.event_id`,
-    range: (bounds) => {
-      const conditions = bounded(query, bounds, 'k.event_id');
-      addKeys(conditions, query.tenant, keys);
-      return conditions;
+   and e.id = k.event_id`;
+      return { from: [from], conditions };
     },
     order: 'e.id desc',
     covers: [],
   };
 }
 
-type Bounds = { readonly before?: Id; readonly floor?: Id };
-
-function bounded(
-  { tenant, from, to }: EventQuery,
-  { before, floor }: Bounds,
-  id: string,
-): Conditions {
+function bounded({ tenant, from, to }: EventQuery, { before, floor }: Bounds): Conditions {
   const conditions = new Conditions();
   conditions.add('e.tenant = ?', tenant);
-  if (from !== undefined) conditions.add(`${id} >= ?`, idAt(from));
-  if (to !== undefined) conditions.add(`${id} < ?`, idAt(to));
-  if (before !== undefined) conditions.add(`${id} < ?`, before);
-  if (floor !== undefined) conditions.add(`${id} >= ?`, floor);
+  if (from !== undefined) conditions.add('e.id >= ?', idAt(from));
+  if (to !== undefined) conditions.add('e.id < ?', idAt(to));
+  if (before !== undefined) conditions.add('e.id < ?', before);
+  if (floor !== undefined) conditions.add('e.id >= ?', floor);
   return conditions;
 }
 
@@ -134,10 +125,7 @@ async function* eventsOfDeliveries(
   database: Database,
   query: EventQuery,
 ): AsyncGenerator<readonly Id[]> {
-  const slices = deliverySlices(database, query, {
-    columns: '\nselect d.id, d.event_id',
-    joined: '',
-  });
+  const slices = deliverySlices(database, query);
   let last: Id | undefined;
   for (;;) {
     const slice = await slices.next(last);
@@ -146,16 +134,4 @@ async function* eventsOfDeliveries(
     last = ids.at(-1) ?? last;
     yield ids;
   }
-}
-
-async function eventsById(
-  database: Database,
-  tenant: string,
-  ids: readonly Id[],
-): Promise<readonly EventRow[]> {
-  const conditions = new Conditions();
-  conditions.add('e.tenant = ?', tenant);
-  conditions.add('e.id = any(?)', ids);
-  const sql = `${EVENT_COLUMNS}\n  from events e${conditions.where}\n order by e.id desc\n limit ?`;
-  return (await conditions.read(database, sql, ids.length)).map(toEventRow);
 }

@@ -1,8 +1,10 @@
+import { idAt, idTime } from '../../core/id.ts';
 import { actionKey, subjectKey } from '../../core/subjects.ts';
 import type { LogQuery } from '../port.ts';
 import { text } from '../rows.ts';
 import { Conditions } from './conditions.ts';
 import type { Database } from './database.ts';
+import type { Along, Bounds, Place } from './search.ts';
 
 /** What the words of a look-up stand for in this tenant. */
 export type Terms = {
@@ -75,7 +77,7 @@ async function outcomesWith(
 const MOST_OUTCOMES = 10_000;
 
 /** Narrows `event_keys k` to these keys, each event once. */
-export function addKeys(conditions: Conditions, tenant: string, keys: readonly string[]): void {
+function addKeys(conditions: Conditions, tenant: string, keys: readonly string[]): void {
   conditions.add('k.tenant = ?', tenant);
   if (keys.length === 1) {
     conditions.add('k.key = ?', keys[0]);
@@ -91,4 +93,53 @@ export function addKeys(conditions: Conditions, tenant: string, keys: readonly s
           and l.key < k.key)`,
     keys,
   );
+}
+
+/** An event may be a little older than its deliveries: the ids of one call have about one time. */
+const SLACK_MS = 1000;
+/** What is younger than all deliveries that were made with the event. */
+const SOON = `lpad(to_hex(('x' || left(k.event_id, 12))::bit(48)::bigint + ${SLACK_MS}), 12, '0')`;
+
+type OfKeys = {
+  readonly query: LogQuery;
+  readonly keys: readonly string[];
+  readonly bounds: Bounds;
+};
+
+/** Narrows `event_keys k` to events of these keys that can have deliveries of this time and page. */
+function addEvents(conditions: Conditions, { query, keys, bounds }: OfKeys): void {
+  const { tenant, from, to } = query;
+  const { before, floor } = bounds;
+  addKeys(conditions, tenant, keys);
+  if (before !== undefined) conditions.add('k.event_id < ?', before);
+  if (to !== undefined) conditions.add('k.event_id < ?', idAt(to + SLACK_MS));
+  if (from !== undefined) conditions.add('k.event_id >= ?', idAt(from - SLACK_MS));
+  if (floor !== undefined) conditions.add('k.event_id >= ?', idAt(idTime(floor) - SLACK_MS));
+}
+
+/** What is found by keys is read along the events that have them. */
+export function alongKeys(query: LogQuery, keys: readonly string[]): Along {
+  const place = (bounds: Bounds): Place => {
+    const conditions = new Conditions();
+    addEvents(conditions, { query, keys, bounds });
+    return { from: ['\n  from event_keys k'], conditions };
+  };
+  return { id: 'k.event_id', place };
+}
+
+/**
+ * The newest events of these keys as `k`. They are read first, whatever the planner thinks of the
+ * sizes: a limit keeps it from turning a join round. It cuts nothing off, for no slice is so long.
+ */
+export function newestOfKeys(
+  others: Conditions,
+  asked: OfKeys & { readonly rows: number },
+): string {
+  const conditions = others.elsewhere();
+  addEvents(conditions, asked);
+  return `(
+       select k.tenant, k.event_id, k.picks, ${SOON} as soon
+         from event_keys k${conditions.where}
+        order by k.event_id desc
+        limit ${2 * asked.rows}) k`;
 }

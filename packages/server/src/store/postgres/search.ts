@@ -1,21 +1,33 @@
 import type { Id } from '../../core/id.ts';
-import { type Row, text } from '../rows.ts';
+import { integer, type Row, text } from '../rows.ts';
 import type { Conditions } from './conditions.ts';
 import type { Database } from './database.ts';
 
+/** Part of a source: what lies below `before`, and not below `floor`. */
+export type Bounds = { readonly before?: Id; readonly floor?: Id };
+
+/**
+ * A part of a source as a statement takes it: once for each table. PostgreSQL would look into the
+ * partitions of all days for each row that it joins with several tables at once.
+ */
+export type Place = { readonly from: readonly string[]; readonly conditions: Conditions };
+
 /** A place where rows lie in the order of their ids. */
 export type Source = {
-  readonly from: string;
-  /** Narrows to what lies below, and not below `floor`. */
-  readonly range: (bounds: { readonly before?: Id; readonly floor?: Id }) => Conditions;
+  /** Read along so many rows at most where there is a `floor`. */
+  readonly place: (bounds: Bounds, rows: number) => Place;
   readonly order: string;
   /** What need not be looked at in each row that this gives. */
   readonly covers: readonly string[];
+  /** What the source is read along, where that is a narrower index than the one rows are in. */
+  readonly along?: Along;
 };
 
+export type Along = { readonly id: string; readonly place: (bounds: Bounds) => Place };
+
 export type Asked = {
+  /** What is selected of each row, its id within: no more than is needed, so that little is planned and read. */
   readonly columns: string;
-  readonly joined: string;
   /** The column that pages go by. */
   readonly id: string;
   /** What must be looked at in each row; null when the source gives nothing else. */
@@ -25,15 +37,9 @@ export type Asked = {
 /** Rows found, and the id below which to go on; null at the end. */
 export type Slice = { readonly rows: readonly Row[]; readonly next: Id | null };
 
-/** Rows looked through in the first statement, in each of the next so many times more, and at most. */
-const FIRST_SLICE = 1000;
-const SLICE_GROWS_BY = 4;
-const LARGEST_SLICE = 16_000;
+/** Rows looked through in one statement: these only, for each is a statement of its own. */
+const SLICES = [1000, 4000, 16_000] as const;
 
-/** How many rows are looked through in the slice of this number; 0 is the first. */
-function sliceRows(number: number): number {
-  return Math.min(LARGEST_SLICE, FIRST_SLICE * SLICE_GROWS_BY ** Math.min(number, 10));
-}
 /** Sources are told apart up to here. */
 const SMALL = 1000;
 
@@ -46,47 +52,79 @@ export async function choose(
   const [first] = sources;
   if (sources.length === 1) return first;
   const sizes = await Promise.all(
-    sources.map(async ({ from, range }) => {
-      const conditions = range(before);
-      return (await conditions.read(database, `\nselect 1${from}${conditions.where}`, SMALL))
-        .length;
+    sources.map(async ({ place, along }) => {
+      const part = along?.place(before) ?? place(before, SMALL);
+      const sql = `
+select count(*) as count
+  from (${ofEach(part, '1')}
+         limit ?) found`;
+      const [row] = await part.conditions.read(database, sql, SMALL);
+      return integer(row ?? {}, 'count');
     }),
   );
   const least = Math.min(...sizes);
   return (least < SMALL ? sources[sizes.indexOf(least)] : undefined) ?? first;
 }
 
-/** The newest rows of one slice of the source. */
-export async function readSlice(
+type Wanted = { readonly before?: Id; readonly limit: number };
+
+/**
+ * The newest rows of the source, slice by slice, for as long as the caller goes on: below the id that
+ * is passed to `next`, where that is lower than what was looked through.
+ */
+export async function* slicesOf(
   database: Database,
-  { columns, joined, id, addFilter }: Asked,
+  asked: Asked,
   source: Source,
-  {
-    before,
-    limit,
-    number,
-  }: { readonly before?: Id; readonly limit: number; readonly number: number },
+  { before: first, limit }: Wanted,
+): AsyncGenerator<Slice, void, Id | undefined> {
+  let before = first;
+  let found = 0;
+  let looked = 0;
+  for (let size = 0; ; size = nextSize(size, { looked, found, limit })) {
+    const rows = SLICES[size] ?? 0;
+    const bounds = before === undefined ? {} : { before };
+    const slice = await readSlice(database, asked, source, { ...bounds, limit, rows });
+    const goOn = yield slice;
+    if (slice.next === null) return;
+    before = goOn !== undefined && goOn < slice.next ? goOn : slice.next;
+    found += slice.rows.length;
+    looked += rows;
+  }
+}
+
+/** A size larger at most, if it takes so many to find what is left at the rate so far. */
+function nextSize(
+  size: number,
+  { looked, found, limit }: { looked: number; found: number; limit: number },
+): number {
+  const needed = (looked * Math.max(0, limit - found)) / Math.max(found, 1);
+  const enough = SLICES.findIndex((rows) => rows >= needed);
+  return Math.min(size + 1, enough === -1 ? SLICES.length - 1 : enough);
+}
+
+/** The newest rows of one slice of the source. */
+async function readSlice(
+  database: Database,
+  { columns, id, addFilter }: Asked,
+  source: Source,
+  { before, limit, rows }: Wanted & { readonly rows: number },
 ): Promise<Slice> {
   const below = before === undefined ? {} : { before };
-  const floor =
-    addFilter === null
-      ? null
-      : await floorOf(database, { source, id, rows: sliceRows(number) }, below);
-  const conditions = source.range(floor === null ? below : { ...below, floor });
-  addFilter?.(conditions);
-  // The newest are chosen before anything is joined to them, whatever the planner thinks of the sizes.
+  const isWhole = addFilter === null && source.along === undefined;
+  const floor = isWhole ? null : await floorOf(database, { source, id, rows }, below);
+  const part = source.place(floor === null ? below : { ...below, floor }, rows);
+  addFilter?.(part.conditions);
+  const newest = `\n order by ${source.order}\n limit ?`;
   const row = id.split('.')[0];
-  const sql = `${columns}
-  from (
-       select ${row}.*${source.from}${conditions.where}
-        order by ${source.order}
-        limit ?) ${row}${joined}
- order by ${source.order}`;
-  const rows = await conditions.read(database, sql, limit);
-  const last = rows.at(-1);
-  return rows.length === limit && last !== undefined
-    ? { rows, next: text(last, 'id') }
-    : { rows, next: floor };
+  const sql = `
+select *
+  from (${ofEach(part, columns, newest)}) ${row}${newest}`;
+  const found = await part.conditions.read(database, sql, limit);
+  const last = found.at(-1);
+  return found.length === limit && last !== undefined
+    ? { rows: found, next: text(last, 'id') }
+    : { rows: found, next: floor };
 }
 
 /** The last id of the slice; null when the source holds no more than that. */
@@ -95,8 +133,21 @@ async function floorOf(
   { source, id, rows }: { readonly source: Source; readonly id: string; readonly rows: number },
   below: { readonly before?: Id },
 ): Promise<Id | null> {
-  const conditions = source.range(below);
-  const sql = `\nselect ${id} as id${source.from}${conditions.where}\n order by ${source.order}\n offset ${rows - 1}`;
-  const [row] = await conditions.read(database, sql, 1);
+  const along = source.along ?? { id, place: (bounds: Bounds) => source.place(bounds, rows) };
+  const part = along.place(below);
+  const newest = `\n order by ${along.id} desc\n limit ${rows}`;
+  const sql = `
+select id
+  from (${ofEach(part, `${along.id} as id`, newest)}) found
+ order by id desc
+offset ${rows - 1}`;
+  const [row] = await part.conditions.read(database, sql, 1);
   return row === undefined ? null : text(row, 'id');
+}
+
+/** What is selected of each table, one after the other. */
+function ofEach({ from, conditions }: Place, select: string, tail = ''): string {
+  return from
+    .map((table) => `(\n       select ${select}${table}${conditions.where}${tail})`)
+    .join('\n        union all ');
 }

@@ -80,6 +80,27 @@ export function searchContract(
     );
   });
 
+  test('what is frequent and seldom meets is found among thousands, each once', async () => {
+    const tenant = 'crowd';
+    const known = await seedCrowd(store, tenant);
+    await indexAll();
+    const limits = fc.constantFrom(20, 51, 300);
+    await fc.assert(
+      fc.asyncProperty(queries(known, 2), limits, async (query, limit) => {
+        const mine = known.filter((each) => isMeant(each, query));
+        const asked = { tenant, limit, ...query };
+        const found = await pages((before) => store.deliveries({ ...asked, ...before }), 3);
+        assert.deepEqual(found, newestFirst(mine.map(({ id }) => id)).slice(0, 3 * limit));
+        const events = await pages((before) => store.events({ ...asked, ...before }), 3);
+        const theirs = newestFirst(mine.map(({ eventId }) => eventId));
+        assert.deepEqual(events, theirs.slice(0, 3 * limit));
+        const counted = await store.countDeliveries({ tenant, ...query });
+        assert.deepEqual(counted, { count: mine.length, isExact: true });
+      }),
+      { numRuns: 80 },
+    );
+  });
+
   test('a row of the log tells what its last attempt came to', async () => {
     await seed(store, 'told');
     const rows = await store.deliveries({ tenant: 'told', status: 401, limit: 1 });
@@ -251,6 +272,55 @@ async function seed(store: Store, tenant: string): Promise<readonly Known[]> {
   return known;
 }
 
+const CROWD = 6000;
+const CROWD_AT_ONCE = 1000;
+
+/** Thousands of events of few courses and learners with a delivery each: one in ten did not arrive. */
+async function seedCrowd(store: Store, tenant: string): Promise<readonly Known[]> {
+  const known: Known[] = [];
+  const start = idTime(newId(NOW)) + 1000;
+  let events: NewEvent[] = [];
+  for (let n = 0; n < CROWD; n += 1) {
+    // Multiplied by a prime and folded, so that what a delivery is about says nothing of its fate.
+    const mixed = ((n + 1) * 7919) % 9973;
+    const [email, course] = [['ana@x', 'ben@x'][mixed % 2] ?? '', `c${mixed % 3}`];
+    const action = mixed % 5 === 0 ? 'Other' : 'Enrolled';
+    const fate = (n * 31) % 100;
+    const at = start + n * 1000;
+    const state = fate === 0 ? ('held' as const) : ('pending' as const);
+    const registrationId = `r${mixed % 7}`;
+    const made = eventOf(tenant, [[action, { Users: [{ Email: email }], Course: course }]], at);
+    const delivery = { leased: false, picks: null, orderKeys: null };
+    const id = newId(at);
+    events.push({ ...made, deliveries: [{ ...delivery, id, registrationId, state }] });
+    const outcome = fate === 0 ? null : (OUTCOMES[fate < OUTCOMES.length ? fate : 0] ?? null);
+    known.push({
+      id,
+      eventId: made.id,
+      registrationId,
+      state: fate === 0 ? 'held' : fate < OUTCOMES.length ? 'exhausted' : 'delivered',
+      outcome,
+      actions: [action],
+      subjects: action === 'Enrolled' ? [email, course] : [],
+    });
+    if (events.length < CROWD_AT_ONCE) continue;
+    await store.accept([{ events, idempotency: null }]);
+    events = [];
+  }
+  const settled = known.flatMap(({ id, state, outcome }) =>
+    outcome === null ? [] : [settlementOf(tenant, id, outcome, endOf(state))],
+  );
+  for (let n = 0; n < settled.length; n += CROWD_AT_ONCE)
+    await store.settle(settled.slice(n, n + CROWD_AT_ONCE));
+  return known;
+}
+
+function endOf(state: DeliveryState): NextState {
+  return state === 'delivered'
+    ? { state, reason: null }
+    : { state: 'exhausted', reason: 'used up' };
+}
+
 async function settleOne(
   store: Store,
   { tenant, id, n, state }: { tenant: string; id: Id; n: number; state: 'pending' | 'held' },
@@ -271,7 +341,7 @@ async function settleOne(
 
 type Asked = Omit<LogQuery, 'tenant'>;
 
-function queries(known: readonly Known[]): fc.Arbitrary<Asked> {
+function queries(known: readonly Known[], atMost = 3): fc.Arbitrary<Asked> {
   const times = [...new Set(known.map(({ id }) => idTime(id)))];
   assert.ok(times.length > 40, 'the times differ');
   const values = fc.record({
@@ -286,7 +356,7 @@ function queries(known: readonly Known[]): fc.Arbitrary<Asked> {
     to: fc.constantFrom(...times),
   });
   // Few at a time: what asks for everything at once finds nothing, whatever the store does.
-  const names = fc.subarray([...NAMES], { maxLength: 3 });
+  const names = fc.subarray([...NAMES], { maxLength: atMost });
   return fc
     .tuple(names, values)
     .map(([given, all]) => Object.fromEntries(given.map((name) => [name, all[name]])));
@@ -328,12 +398,14 @@ function newestFirst(ids: readonly Id[]): Id[] {
 
 async function pages(
   read: (before: { before?: Id }) => Promise<readonly { readonly id: Id }[]>,
+  atMost = Infinity,
 ): Promise<Id[]> {
   const ids: Id[] = [];
-  for (;;) {
+  for (let number = 0; number < atMost; number += 1) {
     const last = ids.at(-1);
     const page = await read(last === undefined ? {} : { before: last });
     if (page.length === 0) return ids;
     ids.push(...page.map(({ id }) => id));
   }
+  return ids;
 }
