@@ -54,19 +54,30 @@ export const CARRIES_KEY = `exists (
           and k.event_id = d.event_id
           and ${COMMON_PICK})`;
 
+/** Each is looked up by itself, however large PostgreSQL thinks the tables are: `offset` keeps them apart. */
 const BY_ID: Statement = {
   name: 'found deliveries',
   text: `${DELIVERY_COLUMNS}
-  from (${[WAITING, ENDED]
-    .map(
-      (table) => `
+  from unnest($2::text[]) wanted (id)
+ cross join lateral (${[WAITING, ENDED]
+   .map(
+     (table) => `
        select d.*
-         from unnest($2::text[]) wanted (id)
-         join ${table}
-           on d.tenant = $1
+         from ${table}
+        where d.tenant = $1
           and d.id = wanted.id collate "C"`,
-    )
-    .join('\n        union all')}) d${WITH_EVENT_AND_OUTCOME}`,
+   )
+   .join('\n        union all')}
+       offset 0) d
+ cross join lateral (
+       select *
+         from events
+        where tenant = $1
+          and id = d.event_id
+       offset 0) e
+  left join outcomes o
+    on o.tenant = $1
+   and o.id = d.outcome_id`,
 };
 
 export async function deliveries(
@@ -170,7 +181,10 @@ function range(
     place: (bounds) => {
       const conditions = bounded(query, bounds);
       conditions.add(sql, value);
-      return { from: tablesOf(query.state).map((table) => `\n  from ${table}`), conditions };
+      return {
+        from: tablesOf(query.state).map((table) => (where) => `\n  from ${table}${where}`),
+        conditions,
+      };
     },
     order: 'd.id desc',
     covers: [name],
@@ -189,13 +203,17 @@ function ofKeys(query: DeliveryQuery, name: string, keys: readonly string[]): So
     place: (bounds, rows) => {
       const conditions = bounded(query, bounds);
       const events = newestOfKeys(conditions, { query, keys, bounds, rows });
+      const picks = isOne ? `\n          and ${COMMON_PICK}` : '';
       const from = joinedOf(query.state).map(
-        ([table, when]) => `
+        ([table, when]) =>
+          (where: string) =>
+            `
   from ${events}
-  join ${table}
-    on d.tenant = k.tenant
-   and d.event_id = k.event_id
-   and ${when}${isOne ? `\n   and ${COMMON_PICK}` : ''}`,
+ cross join lateral (
+       select d.*
+         from ${table}${where}
+          and d.event_id = k.event_id${when}${picks}
+       offset 0) d`,
       );
       return { from, conditions };
     },
@@ -208,10 +226,10 @@ function ofKeys(query: DeliveryQuery, name: string, keys: readonly string[]): So
 function joinedOf(state: DeliveryQuery['state']): (readonly [table: string, when: string])[] {
   return tablesOf(state).flatMap((table): (readonly [string, string])[] =>
     table === WAITING
-      ? [[table, 'd.id > k.event_id']]
+      ? [[table, '']]
       : [
-          [table, 'd.id > k.event_id and d.id < k.soon and d.job_id is null'],
-          [table, 'd.id > k.event_id and d.job_id is not null'],
+          [table, ' and d.id > k.event_id and d.id < k.soon and d.job_id is null'],
+          [table, ' and d.id > k.event_id and d.job_id is not null'],
         ],
   );
 }

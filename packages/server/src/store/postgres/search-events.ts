@@ -15,9 +15,12 @@ const BY_ID: Statement = {
   name: 'found events',
   text: `${EVENT_COLUMNS}
   from unnest($2::text[]) wanted (id)
-  join events e
-    on e.tenant = $1
-   and e.id = wanted.id collate "C"`,
+ cross join lateral (
+       select *
+         from events
+        where tenant = $1
+          and id = wanted.id collate "C"
+       offset 0) e`,
 };
 
 const HAS_KEY = `exists (
@@ -82,7 +85,10 @@ function filterOf({ subject, action }: Terms): Asked['addFilter'] {
 function sourcesOf(query: EventQuery, { subject, action }: Terms): [Source, ...Source[]] {
   const keyed = [subject, action].filter((keys) => keys !== undefined);
   const all: Source = {
-    place: (bounds) => ({ from: ['\n  from events e'], conditions: bounded(query, bounds) }),
+    place: (bounds) => ({
+      from: [(where) => `\n  from events e${where}`],
+      conditions: bounded(query, bounds),
+    }),
     order: 'e.id desc',
     covers: [],
   };
@@ -95,11 +101,14 @@ function ofKeys(query: EventQuery, keys: readonly string[]): Source {
     along: alongKeys(query, keys),
     place: (bounds, rows) => {
       const conditions = bounded(query, bounds);
-      const from = `
-  from ${newestOfKeys(conditions, { query, keys, bounds, rows })}
-  join events e
-    on e.tenant = k.tenant
-   and e.id = k.event_id`;
+      const keyed = newestOfKeys(conditions, { query, keys, bounds, rows });
+      const from = (where: string): string => `
+  from ${keyed}
+ cross join lateral (
+       select e.*
+         from events e${where}
+          and e.id = k.event_id
+       offset 0) e`;
       return { from: [from], conditions };
     },
     order: 'e.id desc',

@@ -122,7 +122,7 @@ export function alongKeys(query: LogQuery, keys: readonly string[]): Along {
   const place = (bounds: Bounds): Place => {
     const conditions = new Conditions();
     addEvents(conditions, { query, keys, bounds });
-    return { from: ['\n  from event_keys k'], conditions };
+    return { from: [(where) => `\n  from event_keys k${where}`], conditions };
   };
   return { id: 'k.event_id', place };
 }

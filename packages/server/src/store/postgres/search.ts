@@ -10,7 +10,10 @@ export type Bounds = { readonly before?: Id; readonly floor?: Id };
  * A part of a source as a statement takes it: once for each table. PostgreSQL would look into the
  * partitions of all days for each row that it joins with several tables at once.
  */
-export type Place = { readonly from: readonly string[]; readonly conditions: Conditions };
+export type Place = { readonly from: readonly From[]; readonly conditions: Conditions };
+
+/** A `from` with the conditions, which begin with `where`, in their place. */
+export type From = (where: string) => string;
 
 /** A place where rows lie in the order of their ids. */
 export type Source = {
@@ -148,6 +151,6 @@ offset ${rows - 1}`;
 /** What is selected of each table, one after the other. */
 function ofEach({ from, conditions }: Place, select: string, tail = ''): string {
   return from
-    .map((table) => `(\n       select ${select}${table}${conditions.where}${tail})`)
+    .map((each) => `(\n       select ${select}${each(conditions.where)}${tail})`)
     .join('\n        union all ');
 }
