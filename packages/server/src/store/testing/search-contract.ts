@@ -97,7 +97,7 @@ export function searchContract(
         const counted = await store.countDeliveries({ tenant, ...query });
         assert.deepEqual(counted, { count: mine.length, isExact: true });
       }),
-      { numRuns: 80 },
+      { numRuns: 50 },
     );
   });
 
@@ -272,7 +272,7 @@ async function seed(store: Store, tenant: string): Promise<readonly Known[]> {
   return known;
 }
 
-const CROWD = 6000;
+const CROWD = 4000;
 const CROWD_AT_ONCE = 1000;
 
 /** Thousands of events of few courses and learners with a delivery each: one in ten did not arrive. */
