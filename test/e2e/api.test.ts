@@ -563,7 +563,7 @@ test('a tenant that is deleted takes its registrations, keys and events with it'
 test('the documents describe every route, and every reference resolves', async () => {
   const { json } = await admin('GET', '/openapi.json');
   assert.equal(json.openapi, '3.1.0');
-  assert.equal(Object.keys(json.webhooks).length, 11 + 8);
+  assert.equal(Object.keys(json.webhooks).length, 11 + 9);
   for (const path of [
     '/webhooks/registrations/{id}',
     '/webhooks/events',

@@ -14,6 +14,7 @@ export type { Conditions, MatchRequest, MatchResult, Wanted } from './conditions
 export { SchoolbellError, type VerificationCode, VerificationError } from './errors.ts';
 export type { FeedItem } from './feed.ts';
 export { GapDetector, type GapState } from './gaps.ts';
+export { checkManifest, type Had, type Manifest, type ManifestCheck } from './manifest.ts';
 export { fastifyWebhook } from './fastify.ts';
 export { createHandler, type DeliveryContext, type HandlerOptions } from './handler.ts';
 export { type NodeRequest, type NodeResponse, toNodeHandler } from './node.ts';

@@ -18,6 +18,7 @@ import { createEvents } from '../service/events.ts';
 import { createFeed } from '../service/feed.ts';
 import { createFilters, subjectsBy } from '../service/filters.ts';
 import { Lookout } from '../service/lookout.ts';
+import type { Manifests } from '../service/manifests.ts';
 import type { Warnings } from '../service/warnings.ts';
 import { Indexer } from '../service/indexer.ts';
 import { createLearners } from '../service/learners.ts';
@@ -40,6 +41,7 @@ import { VERSION } from '../version.ts';
 import type { InstallationKeys } from './installation.ts';
 import { learning } from './learning.ts';
 import { allowOf, isOwnOf, openEgress, sendTest } from './outbound.ts';
+import { openManifests } from './manifests.ts';
 import { certificateWarningOf, openWarnings, warningOf } from './warning.ts';
 
 /** What a host may hook into. */
@@ -76,6 +78,7 @@ export type Parts = {
   readonly forget: () => Promise<void>;
   readonly warnings: Warnings;
   readonly lookout: Lookout;
+  readonly manifests: Manifests;
 };
 
 /** Characters of payload that wait in memory; the rest waits in the store. */
@@ -130,7 +133,8 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
     registrations.forgetOldSecrets().then(() => log.learners.finishErasures());
   const waiting = (tenant: string): number => engine.waiting.of(tenant);
   const lookout = new Lookout({ tenants, keys, waiting, clock: systemClock, warn });
-  const told = { metrics, warnings, lookout };
+  const manifests = openManifests({ store, tenants, registrations, engine, poke, telemetry });
+  const told = { metrics, warnings, lookout, manifests };
   return { library, engine, jobs, indexer, ...means, forget, ...told };
 }
 

@@ -71,15 +71,18 @@ async function assemble(
   const log = options.log ?? createLog(config.logLevel);
   let api: FastifyInstance | undefined;
   const parts = await buildLibrary({ config, hooks: options, keys, store, log, api: () => api });
-  const { library, engine, tally, jobs, indexer, egress, telemetry, warnings, lookout } = parts;
+  const { library, engine, tally, jobs, indexer, egress, telemetry, warnings, lookout, manifests } =
+    parts;
   api = await openApi(config, parts);
   const listener = api;
   const housekeeping = startHousekeeping(config, store, parts);
   lookout.start();
+  manifests.start();
   warnOfOpenings(config, telemetry);
   const stop = once(async (reason) => {
     telemetry.stopping(reason);
     lookout.stop();
+    await manifests.stop();
     const work = [housekeeping.stop(), stopWork(jobs, engine), warnings.idle()];
     await Promise.all([listener.close(), ...work]);
     await Promise.all([indexer.stop(), tally.stop()]);

@@ -15,6 +15,13 @@ const DELIVERY = {
   eventId: '01997c2000007b0e9d3f2a6b8c4d5e71',
 };
 const KEY = { tenant: TENANT, id: '01997c1f00007b0e9d3f2a6b8c4d5e72', name: 'Nightly sync' };
+const MANIFEST = {
+  day: '2026-08-31',
+  count: 121,
+  first: 1203,
+  last: 1323,
+  digest: '73300871f44c168e7c949de2c750e60c2c9bb8ff530017c5a267234e9cb4db8e',
+};
 
 const instant = (description: string): object => ({
   type: 'string',
@@ -57,7 +64,7 @@ function filterOf(
   };
 }
 
-/** What Schoolbell itself warns of. Only registrations that name these filters get them: `*` does not. */
+/** What Schoolbell itself warns of and tells. Only registrations that name these filters get them: `*` does not. */
 export const WARNING_FILTERS: readonly Filter[] = [
   filterOf(
     warning.failing(REGISTRATION, { percent: 50, failures: 41, since: AT - 216_000_000 }),
@@ -113,5 +120,17 @@ export const WARNING_FILTERS: readonly Filter[] = [
     warning.keyExpiring({ ...KEY, expiresAt: AT + 604_800_000 }),
     'A key of the tenant expires within a week.',
     { Key: named('The key.', 'Name'), ExpiresAt: instant('When it expires.') },
+  ),
+  filterOf(
+    warning.manifestOf(REGISTRATION, MANIFEST),
+    'What a registration was sent on a day, told to that registration alone: their numbers and a digest.',
+    {
+      ...REGISTRATION_MEMBER,
+      Day: text('The UTC day on which these were accepted, as 2026-09-01.'),
+      Count: count('Deliveries that were numbered on that day and are kept.'),
+      First: count('The lowest of their numbers.'),
+      Last: count('The highest of their numbers.'),
+      Digest: text('SHA-256 in hexadecimal of a line for each: number, space, id, line feed.'),
+    },
   ),
 ];

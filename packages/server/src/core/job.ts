@@ -1,5 +1,6 @@
 import type { DeliveryState } from './delivery.ts';
 import type { Id } from './id.ts';
+import { MANIFEST } from './manifest.ts';
 import { MatchIndex } from './match.ts';
 import type { Registration } from './registration.ts';
 
@@ -97,6 +98,8 @@ export function picksFor(
   const matched = (actions: readonly string[], texts: readonly string[]) =>
     index.match(registration.tenant, actions, texts)[0]?.picks;
   return ({ actions, notifications, picks: left }) => {
+    // It may be about another registration, and tells nothing new about this one.
+    if (actions[0] === MANIFEST) return undefined;
     if (left === null) return matched(actions, notifications);
     const of = (all: readonly string[]): string[] => left.map((pick) => all[pick] ?? '');
     const found = matched(of(actions), of(notifications));

@@ -1,6 +1,7 @@
 import { mismatches } from './conditions-explain.ts';
 import { readConditions } from './conditions-read.ts';
 import { pathsOf } from './conditions.ts';
+import { MANIFEST } from './manifest.ts';
 import { PathTree } from './payload-paths.ts';
 import { type Registration, WILDCARD } from './registration.ts';
 import { isOwnAction } from './warning.ts';
@@ -23,12 +24,18 @@ type Happened = {
   readonly notifications: readonly string[];
 };
 
+const FOR_ANOTHER: Missed = {
+  reason: 'not subscribed',
+  sentence: 'A manifest goes to no registration but the one that it is about.',
+};
+
 /** For a registration, as it is now, to which the event has no delivery. */
 export function whyMissed(registration: Asked, event: Happened): Missed {
   const { createdAt, updatedAt, conditions } = registration;
   if (createdAt > event.acceptedAt) {
     return { reason: 'made later', sentence: 'It was registered after the event was accepted.' };
   }
+  if (event.actions[0] === MANIFEST) return FOR_ANOTHER;
   const offered = offeredTo(registration, event);
   if (offered.length === 0) {
     const actions = [...new Set(event.actions)].join(', ');

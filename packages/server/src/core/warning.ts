@@ -1,4 +1,5 @@
 import type { Id } from './id.ts';
+import { MANIFEST, type Manifest } from './manifest.ts';
 import type { Registration } from './registration.ts';
 
 /** What Schoolbell itself has to tell a tenant: an event under a name of its own. */
@@ -23,7 +24,8 @@ export type WarningName =
   | 'Schoolbell.DeliveryExhausted'
   | 'Schoolbell.BacklogGrowing'
   | 'Schoolbell.CertificateEnding'
-  | 'Schoolbell.KeyExpiring';
+  | 'Schoolbell.KeyExpiring'
+  | typeof MANIFEST;
 
 const OWN_PREFIX = 'schoolbell.';
 
@@ -112,6 +114,16 @@ export function keyExpiring(key: {
     facts: { Key: { Id: key.id, Name: key.name }, ExpiresAt: iso(key.expiresAt) },
     registration: null,
   };
+}
+
+/** No warning, but told in the same way: what the registration was sent on a day, for itself alone. */
+export function manifestOf(registration: Ref, manifest: Manifest): Warning {
+  const { day, count, first, last, digest } = manifest;
+  const were = count === 1 ? '1 delivery' : `${count} deliveries`;
+  return ofRegistration(MANIFEST, registration, {
+    message: `${were} of the ${nameOf(registration)} on ${day}: the numbers ${first} to ${last}.`,
+    facts: { Day: day, Count: count, First: first, Last: last, Digest: digest },
+  });
 }
 
 function ofRegistration(

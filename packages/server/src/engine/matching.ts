@@ -16,6 +16,8 @@ export type EventToAccept = {
   readonly isExempt: boolean;
   /** A registration that does not get it, whatever it subscribed to. */
   readonly except?: Id;
+  /** The only registration that gets it, where that subscribed to it. */
+  readonly only?: Id;
 };
 
 /** The subjects of a notification by the catalogue, each as one text. */
@@ -59,6 +61,7 @@ export class Matching {
     const traced = event.trace === undefined ? {} : { trace: event.trace };
     for (const { registration, picks } of this.#options.index.match(tenant, actions, texts)) {
       if (registration.id === event.except) continue;
+      if (event.only !== undefined && registration.id !== event.only) continue;
       const notifications = picks === null ? texts : picks.map((pick) => texts[pick] ?? '');
       const keys = orderKeys(registration.ordering, () => subjects(picks));
       const delivery = {
