@@ -16,7 +16,7 @@ const server = new SMTPServer({
   },
 });
 server.on('error', () => undefined);
-server.listen(0, '127.0.0.1', () => {
+server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', () => {
   const address = server.server.address();
   process.send?.({ port: typeof address === 'object' ? address?.port : 0 });
 });

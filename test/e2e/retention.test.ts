@@ -37,3 +37,21 @@ test('what is no duration, or none that can be kept to, is refused with a senten
     }
   }
 });
+
+test('what is to be kept longer than the installation keeps anything is refused, and the same is not', async () => {
+  const message =
+    /^Retention can be shorter than that of the installation, 30d, and not longer: ask its operator/;
+  for (const [method, path, body] of [
+    ['POST', '/admin/tenants', { Id: 'long', Retention: '31d' }],
+    ['PUT', '/admin/tenants/default', { Retention: '721h' }],
+    ['PUT', '/admin/filters/CourseCompleted', { Retention: '3650d' }],
+    ['PUT', '/admin/filters/Own', { Description: 'Own', Retention: '31d' }],
+  ] as const) {
+    const { status, json } = await admin(method, path, body);
+    assert.deepEqual([status, message.test(json.Message)], [400, true], path);
+  }
+  assert.equal((await admin('GET', '/admin/tenants/long')).status, 404);
+  assert.equal((await admin('GET', '/admin/filters/Own')).status, 404);
+  const same = await admin('PUT', '/admin/tenants/default', { Retention: '30d' });
+  assert.deepEqual([same.status, same.json.Retention], [200, '30d']);
+});

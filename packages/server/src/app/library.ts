@@ -87,12 +87,13 @@ const WINDOW_BYTES = 32 * 1024 * 1024;
 /** Builds the library on a store and takes over what an earlier run left. */
 export async function buildLibrary(ground: Ground): Promise<Parts> {
   const { store } = ground;
+  const { retentionMs } = ground.config;
   const configuration = new Configuration(store, (change) => learn(change));
   await configuration.open();
   const metrics = createMetrics(() => engine.figures());
   const telemetry = createTelemetry(ground.log, metrics);
   const egress = openEgress(ground.config, ground.api, telemetry);
-  const filters = await createFilters({ store, clock: systemClock });
+  const filters = await createFilters({ store, clock: systemClock, retentionMs });
   const switchOff: EngineOptions['switchOff'] = ({ tenant, id }, reason) =>
     registrations.switchOff(tenant, id, reason).catch((error: unknown) => {
       telemetry.failed(error, 'switching a registration off');
@@ -119,7 +120,7 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
     keys.forgetTenant(tenant);
     await registrations.removeAll(tenant, by);
   };
-  const tenants = await createTenants({ store, clock: systemClock, onRemove });
+  const tenants = await createTenants({ store, clock: systemClock, retentionMs, onRemove });
   const learn = learning({ registrations, filters, tenants, keys, engine });
   const known = { ...common, configuration, engine, registrations, sealer, tenants };
   const { indexer, jobs, ...log } = openLog(ground, known);

@@ -83,7 +83,7 @@ async function assemble(
     telemetry.stopping(reason);
     lookout.stop();
     await manifests.stop();
-    const work = [housekeeping.stop(), stopWork(jobs, engine), warnings.idle()];
+    const work = [housekeeping.stop(), stopWork(jobs, engine), warnings.stop()];
     await Promise.all([listener.close(), ...work]);
     await Promise.all([indexer.stop(), tally.stop()]);
     await egress.close();

@@ -10,10 +10,13 @@ import { isOwnAction } from '../core/warning.ts';
 import type { Store } from '../store/port.ts';
 import { filterNote } from './audit.ts';
 import type { Filters } from './library.ts';
+import { refuseLonger } from './retention.ts';
 
 export type FiltersDeps = {
   readonly store: Pick<Store, 'filters' | 'putFilter' | 'deleteFilter'>;
   readonly clock: Clock;
+  /** How long the installation keeps what has ended: no filter can say more. */
+  readonly retentionMs: number;
 };
 
 /** Every document lists them all. */
@@ -25,7 +28,11 @@ export type FiltersService = Filters & {
 };
 
 /** The catalogue: built in, and the operator's own. */
-export async function createFilters({ store, clock }: FiltersDeps): Promise<FiltersService> {
+export async function createFilters({
+  store,
+  clock,
+  retentionMs,
+}: FiltersDeps): Promise<FiltersService> {
   const kept = new Map(
     (await store.filters()).map((filter) => [filter.name.toLowerCase(), filter]),
   );
@@ -57,6 +64,7 @@ export async function createFilters({ store, clock }: FiltersDeps): Promise<Filt
     put: async (filter: Filter, by = SERVICE) => {
       if (isBuiltIn(filter.name) && isOwnAction(filter.name)) throw builtInError(filter.name);
       refuseReserved(filter.name);
+      refuseLonger(filter.retentionMs, retentionMs);
       const before = get(filter.name);
       if (before === undefined && own().length >= MAX_OWN_FILTERS)
         throw new AppError(

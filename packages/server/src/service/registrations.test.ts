@@ -59,7 +59,7 @@ async function open(onUpdate: () => void = () => undefined, clock: Clock = syste
   const told: string[] = [];
   const registrations = await createRegistrations({
     store,
-    filters: await createFilters({ store, clock: systemClock }),
+    filters: await createFilters({ store, clock: systemClock, retentionMs: 86_400_000 }),
     egress,
     allow: parseAllow(['127.0.0.0/8'], false),
     isOwn: (_address, port) => port === OWN_PORT,
@@ -266,7 +266,7 @@ async function echoServer(onAsked: () => void, mayAnswer: Promise<void>): Promis
 async function createRegistrationsAgain(store: Store) {
   return createRegistrations({
     store,
-    filters: await createFilters({ store, clock: systemClock }),
+    filters: await createFilters({ store, clock: systemClock, retentionMs: 86_400_000 }),
     egress,
     allow: parseAllow([], false),
     isOwn: () => false,

@@ -1,3 +1,5 @@
+import { durationText } from '../core/duration.ts';
+import { AppError } from '../core/errors.ts';
 import type { Filters, Tenants } from './library.ts';
 
 /** What is kept shorter than the rest: the events of a tenant, or those of them with one action. */
@@ -33,4 +35,16 @@ export function shortRetentions(
 
 function isShorter(own: number | null | undefined, than: number): own is number {
   return own !== null && own !== undefined && own < than;
+}
+
+/**
+ * What is longer than all is kept would be a promise that nobody keeps: PostgreSQL drops whole days,
+ * of all tenants at once, when the installation's retention is over.
+ */
+export function refuseLonger(own: number | null | undefined, installationMs: number): void {
+  if (own === null || own === undefined || own <= installationMs) return;
+  throw new AppError(
+    'bad_request',
+    `Retention can be shorter than that of the installation, ${durationText(installationMs)}, and not longer: ask its operator for a longer --retention, and say a shorter one for what must not be kept so long.`,
+  );
 }

@@ -5,10 +5,13 @@ import { DEFAULT_TENANT, isTenantId, type Tenant } from '../core/tenant.ts';
 import type { Store } from '../store/port.ts';
 import { tenantNote } from './audit.ts';
 import type { Tenants } from './library.ts';
+import { refuseLonger } from './retention.ts';
 
 export type TenantsDeps = {
   readonly store: Pick<Store, 'tenants' | 'insertTenant' | 'updateTenant' | 'deleteTenant'>;
   readonly clock: Clock;
+  /** How long the installation keeps what has ended: no tenant can say more. */
+  readonly retentionMs: number;
   /** Called before a tenant's rows are removed: nothing may be accepted or sent for it any more. */
   readonly onRemove: (tenant: string, by: Origin) => Promise<void>;
 };
@@ -35,6 +38,7 @@ export async function createTenants(deps: TenantsDeps): Promise<TenantsService> 
         `A tenant's Id is 1 to 64 of a-z 0-9 . _ -, not '${id.slice(0, 80)}'.`,
       );
     }
+    refuseLonger(settings.retentionMs, deps.retentionMs);
     const tenant = { id, createdAt: clock.now(), ...settings };
     const note = noteOf(by, 'tenant created', undefined, tenant);
     if (!(await store.insertTenant(tenant, note)))
@@ -58,6 +62,7 @@ export async function createTenants(deps: TenantsDeps): Promise<TenantsService> 
     change: async (id, settings, by = SERVICE) => {
       const tenant = known.get(id);
       if (tenant === undefined) return undefined;
+      refuseLonger(settings.retentionMs, deps.retentionMs);
       const changed = { ...tenant, ...settings };
       const note = noteOf(by, 'tenant changed', tenant, changed);
       if (!(await store.updateTenant(changed, note))) return undefined;
