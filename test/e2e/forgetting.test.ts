@@ -73,6 +73,28 @@ test('everything that is kept about a learner is exported, and nothing of others
   assert.deepEqual(nobody.json.Events, []);
 });
 
+test('the export has all attempts of a delivery, however many', async () => {
+  const { call, register, publish, delivered } = await inTenant('attempts');
+  receiver.answer = (response) => response.writeHead(200).end();
+  await register('/attempts');
+  await publish(completion('eve@school.example'));
+  const { json } = await delivered(1);
+  const retry = `/webhooks/deliveries/${json.Items[0].Id}/retry`;
+  const count = 103;
+  for (let number = 2; number <= count; number += 1) {
+    assert.equal((await call('POST', retry)).status, 202);
+    await receiver.expect('/attempts', number);
+    await delivered(1);
+  }
+  const exported = await call('GET', '/webhooks/subjects/eve%40school.example');
+  const [{ Deliveries: deliveries }] = exported.json.Events;
+  assert.equal(deliveries.length, 1);
+  assert.deepEqual(
+    deliveries[0].History.map(({ Number: number }: Json) => number),
+    Array.from({ length: count }, (_, index) => index + 1),
+  );
+});
+
 test('an erased learner is in no answer and on no page of the files, and the others are', async () => {
   const { call, register, publish, delivered } = await inTenant('erase');
   receiver.answer = (response, { body }) => response.writeHead(200).end(`got ${body}`);

@@ -76,8 +76,13 @@ async function* exportOf(
 async function* listOf(deliveries: AsyncIterable<KeptDelivery>): AsyncGenerator<string, void> {
   let comma = '';
   for await (const { row, attempts } of deliveries) {
-    const history = attempts.map((attempt) => attemptJson(attempt, undefined));
-    yield comma + JSON.stringify({ ...deliveryJson(row), History: history });
+    yield `${comma}${JSON.stringify(deliveryJson(row)).slice(0, -1)},"History":[`;
+    comma = '';
+    for await (const attempt of attempts) {
+      yield comma + JSON.stringify(attemptJson(attempt, undefined));
+      comma = ',';
+    }
+    yield ']}';
     comma = ',';
   }
 }

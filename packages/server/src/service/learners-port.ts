@@ -6,7 +6,11 @@ import type { DeliveryRow, LearnerEvent, PendingChoice } from '../store/port.ts'
 /** An event with what is kept of one learner: `own` tells which of its notifications are theirs. */
 export type KeptEvent = LearnerEvent & { readonly deliveries: AsyncIterable<KeptDelivery> };
 
-export type KeptDelivery = { readonly row: DeliveryRow; readonly attempts: readonly Attempt[] };
+/** All of its attempts, oldest first. */
+export type KeptDelivery = {
+  readonly row: DeliveryRow;
+  readonly attempts: AsyncIterable<Attempt>;
+};
 
 /** What was erased, and how many of each; it names nobody. */
 export type ErasureReceipt = {

@@ -1,4 +1,5 @@
 import { type AuditEntry, auditEntry, type Origin, SERVICE } from '../core/audit.ts';
+import type { Attempt } from '../core/attempt.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Id, newId } from '../core/id.ts';
 import type { RegistrationRef } from '../core/registration.ts';
@@ -23,7 +24,7 @@ export type LearnersDeps = {
     Store,
     | 'learnerEvents'
     | 'deliveries'
-    | 'delivery'
+    | 'attempts'
     | 'erase'
     | 'eraseMarked'
     | 'release'
@@ -120,12 +121,25 @@ async function* deliveriesOf(
   const query = { tenant: event.tenant, eventId: event.id, limit: READ_STEP };
   let page = await store.deliveries(query);
   while (page.length > 0) {
-    for (const { id, picks } of page) {
-      const isTheirs = picks === null || picks.some((index) => own.includes(index));
-      const found = isTheirs ? await store.delivery(event.tenant, id) : undefined;
-      if (found !== undefined) yield { ...found, attempts: maskAnswers(event, found.attempts) };
+    for (const row of page) {
+      const isTheirs = row.picks === null || row.picks.some((index) => own.includes(index));
+      if (isTheirs) yield { row, attempts: attemptsOf(store, maskAnswers, { event, row }) };
     }
     page = await store.deliveries({ ...query, before: page.at(-1)?.id ?? '' });
+  }
+}
+
+/** Each may hold 64 KiB of an answer, and there may be very many. */
+async function* attemptsOf(
+  store: Pick<Store, 'attempts'>,
+  maskAnswers: Shown['maskAnswers'],
+  { event, row }: Pick<LearnerEvent, 'event'> & Pick<KeptDelivery, 'row'>,
+): AsyncGenerator<Attempt> {
+  const query = { tenant: row.tenant, deliveryId: row.id, limit: READ_STEP };
+  for (let skip = 0; ; skip += READ_STEP) {
+    const attempts = await store.attempts({ ...query, skip });
+    yield* maskAnswers(event, attempts);
+    if (attempts.length < READ_STEP) return;
   }
 }
 

@@ -229,6 +229,14 @@ export function storeContract(
       found?.attempts.map(({ number }) => number),
       numbers.slice(3),
     );
+    const page = async (skip: number, of = tenant): Promise<readonly number[]> =>
+      (await store.attempts({ tenant: of, deliveryId: id, skip, limit: 60 })).map(
+        ({ number }) => number,
+      );
+    assert.deepEqual(await page(0), numbers.slice(0, 60));
+    assert.deepEqual(await page(60), numbers.slice(60));
+    assert.deepEqual(await page(numbers.length), []);
+    assert.deepEqual(await page(0, freshTenant()), []);
   });
 
   test('a result that comes too late is recorded but changes nothing, unless it delivered', async () => {

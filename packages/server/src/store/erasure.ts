@@ -1,3 +1,4 @@
+import type { Attempt } from '../core/attempt.ts';
 import type { Id } from '../core/id.ts';
 import type { EventRow } from './log.ts';
 
@@ -61,10 +62,21 @@ export type MarkedErasure = {
   readonly limit: number;
 };
 
+/** Attempts of one delivery from the oldest on. */
+export type AttemptsQuery = {
+  readonly tenant: string;
+  readonly deliveryId: Id;
+  /** So many of the oldest are left out. */
+  readonly skip: number;
+  readonly limit: number;
+};
+
 /** What is kept about one learner, to be shown and to be erased. */
 export interface ErasureStore {
   /** Newest first. Found by the index only, as everything about a learner. */
   learnerEvents(query: LearnerQuery): Promise<readonly LearnerEvent[]>;
+  /** All attempts that are kept of one delivery, oldest first, page by page. */
+  attempts(query: AttemptsQuery): Promise<readonly Attempt[]>;
   /**
    * Erases what is kept of one learner in at most `limit` events: the learner's notifications, what
    * attempts of the deliveries that carry them sent and were answered, and what they are found and

@@ -1,5 +1,6 @@
 import type { Attempt } from '../../core/attempt.ts';
 import type { Id } from '../../core/id.ts';
+import type { AttemptsQuery } from '../erasure.ts';
 import { ATTEMPTS_SHOWN, type DeliveryRow, type EventRow, type Unfinished } from '../port.ts';
 import { integer, type Row, text, toAttempt, toDeliveryRow, toEventRow } from '../rows.ts';
 import { codeOf, type Database, NOT_TEXT, type Statement } from './database.ts';
@@ -25,6 +26,17 @@ select *
          order by number desc, started_at desc
          limit ${ATTEMPTS_SHOWN}) newest
  order by number, started_at`,
+};
+
+const SOME_ATTEMPTS: Statement = {
+  name: 'some attempts',
+  text: `
+select *
+  from attempts
+ where tenant = $1
+   and delivery_id = $2
+ order by number, started_at
+ limit $3 offset $4`,
 };
 
 const ONE_EVENT: Statement = {
@@ -53,6 +65,14 @@ export async function delivery(
   if (row === undefined) return undefined;
   const attempts = await readSome(database, ATTEMPTS, tenant, id);
   return { row: toDeliveryRow(row), attempts: attempts.map(toAttempt) };
+}
+
+export async function someAttempts(
+  database: Database,
+  { tenant, deliveryId, limit, skip }: AttemptsQuery,
+): Promise<readonly Attempt[]> {
+  const page = [tenant, deliveryId, limit, skip];
+  return (await database.query(SOME_ATTEMPTS, page)).map(toAttempt);
 }
 
 export async function event(

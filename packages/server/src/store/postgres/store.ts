@@ -15,7 +15,7 @@ import { Leases, type Place } from './place.ts';
 import { cancelHeld, held } from './held.ts';
 import { feed, lastSequence } from './feed.ts';
 import { index } from './keys.ts';
-import { delivery, event, unfinished } from './read-log.ts';
+import { delivery, event, someAttempts, unfinished } from './read-log.ts';
 import { behind, candidates, job, jobs, runningJobs } from './read-jobs.ts';
 import { countDeliveries, deliveries } from './search-deliveries.ts';
 import { countEvents, events } from './search-events.ts';
@@ -189,6 +189,7 @@ function logCalls(
   | 'countDeliveries'
   | 'countEvents'
   | 'delivery'
+  | 'attempts'
   | 'events'
   | 'event'
   | 'unfinished'
@@ -206,6 +207,7 @@ function logCalls(
     deliveries: (query) => deliveries(database, query),
     countDeliveries: (query) => countDeliveries(database, query),
     delivery: (tenant, id) => delivery(database, tenant, id),
+    attempts: (query) => someAttempts(database, query),
     events: (query) => events(database, query),
     countEvents: (query) => countEvents(database, query),
     event: (tenant, id) => event(database, tenant, id),

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { AttemptsQuery } from '../erasure.ts';
 import { ATTEMPTS_SHOWN, type DeliveryQuery, type EventQuery } from '../port.ts';
 import type { Methods } from './protocol.ts';
 import { toAttempt, toDeliveryRow, toEventRow } from '../rows.ts';
@@ -14,6 +15,16 @@ select *
          order by number desc
          limit ${ATTEMPTS_SHOWN})
  order by number`;
+
+const SOME_ATTEMPTS = `
+select a.*
+  from deliveries d
+  join attempts a
+    on a.delivery_id = d.id
+ where d.tenant = ?
+   and d.id = ?
+ order by a.number, a.seq
+ limit ? offset ?`;
 
 const ONE_EVENT = `${EVENT_COLUMNS}
   from events e
@@ -35,6 +46,8 @@ export function logReads(database: DatabaseSync): Methods {
       const attempts = database.prepare(ATTEMPTS).all(id).map(toAttempt);
       return { row: toDeliveryRow(row), attempts };
     },
+    attempts: ({ tenant, deliveryId, limit, skip }: AttemptsQuery) =>
+      database.prepare(SOME_ATTEMPTS).all(tenant, deliveryId, limit, skip).map(toAttempt),
     events: (query: SliceQuery & EventQuery) => searchEvents(database, query),
     event: (tenant: string, id: string) => {
       const row = database.prepare(ONE_EVENT).get(tenant, id);

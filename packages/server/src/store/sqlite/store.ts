@@ -132,6 +132,7 @@ function logCalls(
   | 'deliveries'
   | 'countDeliveries'
   | 'delivery'
+  | 'attempts'
   | 'events'
   | 'countEvents'
   | 'event'
@@ -144,6 +145,7 @@ function logCalls(
     deliveries: (query: DeliveryQuery) => search(reader, 'deliveries', query),
     countDeliveries: (query) => count(reader, 'deliveries', query),
     delivery: (tenant, id) => reader.call('delivery', tenant, id),
+    attempts: (query) => reader.call('attempts', query),
     events: (query: EventQuery) => search(reader, 'events', query),
     countEvents: (query) => count(reader, 'events', query),
     event: (tenant, id) => reader.call('event', tenant, id),
