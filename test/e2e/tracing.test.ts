@@ -43,6 +43,40 @@ test('the publisher’s trace is passed on where nobody keeps traces, also by wh
   await server.end();
 });
 
+test('a tracestate goes with its traceparent, to retries and after a restart too, and a broken one does not', async () => {
+  const { server, call } = await start('/state');
+  let answers = 0;
+  receiver.answer = (response) => response.writeHead((answers += 1) === 1 ? 503 : 200).end();
+  const tracestate = 'congo=t61rcWkgMzE,rojo=00f067';
+  await call('POST', '/webhooks/events', { Action: 'A' }, { traceparent: PARENT, tracestate });
+  const received = (await receiver.expect('/state', 2)).slice();
+  await until(
+    () => call('GET', '/webhooks/deliveries?state=delivered'),
+    ({ json }) => json.Items.length === 1,
+  );
+  await server.stop();
+  await server.start();
+  const { json } = await call('GET', '/webhooks/deliveries');
+  await call('POST', `/webhooks/deliveries/${json.Items[0].Id}/retry`);
+  const [, , again] = await receiver.expect('/state', 3);
+  for (const each of [...received, again]) {
+    assert.equal(each?.headers['traceparent'], PARENT);
+    assert.equal(each?.headers['tracestate'], tracestate);
+  }
+  for (const [headers, parent] of [
+    [{ traceparent: PARENT, tracestate: 'a=1,a=2' }, PARENT],
+    [{ tracestate }, undefined],
+    [{ traceparent: 'mine', tracestate }, undefined],
+  ] as const) {
+    const count = receiver.received.filter(({ path }) => path === '/state').length;
+    await call('POST', '/webhooks/events', { Action: 'A' }, headers);
+    const last = (await receiver.expect('/state', count + 1))[count];
+    assert.equal(last?.headers['traceparent'], parent);
+    assert.equal(last?.headers['tracestate'], undefined);
+  }
+  await server.end();
+});
+
 test('with an SDK each attempt is a span within that of the call, within the publisher’s', async () => {
   const exporter = new InMemorySpanExporter();
   const provider = new BasicTracerProvider({
@@ -52,7 +86,12 @@ test('with an SDK each attempt is a span within that of the call, within the pub
   const { server, call } = await start('/spans');
   let answers = 0;
   receiver.answer = (response) => response.writeHead((answers += 1) === 1 ? 503 : 200).end();
-  await call('POST', '/webhooks/events', { Action: 'A' }, { traceparent: PARENT });
+  await call(
+    'POST',
+    '/webhooks/events',
+    { Action: 'A' },
+    { traceparent: PARENT, tracestate: 'rojo=1' },
+  );
   const received = await receiver.expect('/spans', 2);
   const spans = await until(
     () => Promise.resolve(exporter.getFinishedSpans()),
@@ -79,6 +118,7 @@ test('with an SDK each attempt is a span within that of the call, within the pub
     received.map(({ headers }) => headers['traceparent']),
     attempts.map((span) => `00-${TRACE}-${span.spanContext().spanId}-01`),
   );
+  for (const { headers } of received) assert.equal(headers['tracestate'], 'rojo=1');
   await server.end();
   await provider.shutdown();
   trace.disable();

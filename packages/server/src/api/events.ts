@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../core/errors.ts';
 import { readIdempotencyKey, readPublication } from '../core/publication.ts';
-import { readTraceparent } from '../core/trace.ts';
+import { traceOf } from '../core/trace.ts';
 import type { MissedRegistration, PublishCall } from '../service/library.ts';
 import type { EventRow } from '../store/port.ts';
 import { mediaType, textBody } from './body.ts';
@@ -95,8 +95,7 @@ function traced(
   { caller, headers }: FastifyRequest,
   call: PublishCall,
 ): Promise<readonly string[]> {
-  const told = headers['traceparent'];
-  const parent = typeof told === 'string' && readTraceparent(told) ? told : undefined;
+  const parent = traceOf(headers['traceparent'], headers['tracestate']);
   if (tracing !== undefined) {
     const about = { tenant: caller.tenant, events: call.events.length, parent };
     return tracing.publish(about, (trace) => events.publish(caller, { ...call, trace }));

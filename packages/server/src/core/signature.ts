@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { partsOfTrace } from './trace.ts';
 
 /** Secrets that begin so hold base64 of the key, as Standard Webhooks has it. */
 export const STANDARD_SECRET_PREFIX = 'whsec_';
@@ -39,8 +40,8 @@ export type SignedDelivery = {
   readonly standardSecrets: readonly string[];
   readonly id: string;
   readonly sequence: number | null;
-  /** Where the attempt belongs in a trace. */
-  readonly traceparent?: string | undefined;
+  /** Where the attempt belongs in a trace, as `traceOf` has it. */
+  readonly trace?: string | undefined;
   /** Of this attempt, in seconds since 1970. */
   readonly timestampSeconds: number;
   readonly body: Uint8Array;
@@ -55,7 +56,7 @@ export function deliveryHeaders(
   delivery: SignedDelivery,
 ): (readonly [name: string, value: string])[] {
   const { msSecret, standardSecrets, id, timestampSeconds, body, headers } = delivery;
-  const { sequence, replayOf, traceparent } = delivery;
+  const { sequence, replayOf, trace } = delivery;
   const signatures = standardSecrets.map((secret) =>
     standardSignature({ secret, id, timestampSeconds, body }),
   );
@@ -67,7 +68,13 @@ export function deliveryHeaders(
     ['webhook-signature', signatures.join(' ')],
     ...(sequence === null ? [] : [['schoolbell-sequence', String(sequence)] as const]),
     ...(replayOf === undefined ? [] : [['webhook-replay', replayOf] as const]),
-    ...(traceparent === undefined ? [] : [['traceparent', traceparent] as const]),
+    ...(trace === undefined ? [] : traceHeaders(trace)),
     ...headers,
   ];
+}
+
+function traceHeaders(trace: string): (readonly [name: string, value: string])[] {
+  const { traceparent, tracestate } = partsOfTrace(trace);
+  const parent = ['traceparent', traceparent] as const;
+  return tracestate === undefined ? [parent] : [parent, ['tracestate', tracestate]];
 }

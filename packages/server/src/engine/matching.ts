@@ -10,7 +10,7 @@ export type EventToAccept = {
   readonly tenants: readonly string[];
   readonly notifications: readonly { readonly text: string; readonly action: string }[];
   readonly occurredAt: number | null;
-  /** A `traceparent`, where the call belongs in a trace. */
+  /** What `traceOf` made, where the call belongs in a trace. */
   readonly trace?: string;
   /** True for what no tenant publishes: its quota is not looked at. */
   readonly isExempt: boolean;

@@ -19,7 +19,7 @@ export type SenderDeps = {
   /** Notes the attempt in a trace, where anybody keeps traces. */
   readonly traced?: (
     delivery: Delivery,
-    send: (traceparent: string) => Promise<Attempt>,
+    send: (trace: string) => Promise<Attempt>,
   ) => Promise<Attempt>;
 };
 
@@ -53,7 +53,7 @@ async function attempt(
     standardSecrets: signing.standard.map(({ secret }) => secret),
     id: delivery.id,
     sequence: delivery.sequence,
-    traceparent: delivery.trace,
+    trace: delivery.trace,
     timestampSeconds: Math.floor((deps.signingClock ?? deps.clock).now() / 1000),
     body,
     replayOf: delivery.replayOf,

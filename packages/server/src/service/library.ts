@@ -158,7 +158,7 @@ export type MissedRegistration = Missed & { readonly registration: Registration 
 export type PublishCall = {
   readonly events: readonly EventDraft[];
   readonly idempotencyKey: string | null;
-  /** A `traceparent` that deliveries pass on, where the call belongs in a trace. */
+  /** What `traceOf` made and deliveries pass on, where the call belongs in a trace. */
   readonly trace?: string;
   /** SHA-256 of the body, made only when asked for. */
   readonly hash: () => string;

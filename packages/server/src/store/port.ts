@@ -107,7 +107,7 @@ export type NewEvent = {
   readonly tenant: string;
   readonly acceptedAt: number;
   readonly occurredAt: number | null;
-  /** A `traceparent`, where the call that published it belongs in a trace. */
+  /** What `traceOf` made, where the call that published it belongs in a trace. */
   readonly trace?: string;
   /** Raw JSON texts of the notifications, in order, joined by NOTIFICATION_SEPARATOR. */
   readonly payload: string;

@@ -1,5 +1,6 @@
 import {
   context,
+  createTraceState,
   type Context,
   ProxyTracerProvider,
   ROOT_CONTEXT,
@@ -12,19 +13,19 @@ import type { Attempt } from '../core/attempt.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { explain } from '../core/explain.ts';
 import { judge } from '../core/outcome.ts';
-import { readTraceparent, writeTraceparent } from '../core/trace.ts';
+import { partsOfTrace, readTraceparent, traceOf, writeTraceparent } from '../core/trace.ts';
 
-/** Spans of what Schoolbell does. `traceparent` names the span, for what happens because of it. */
+/** Spans of what Schoolbell does. `trace` names the span, as `traceOf` does, for what happens because of it. */
 export type Tracing = {
   /** A call that publishes, within the span that is under way, else within the publisher's. */
   readonly publish: <T>(
     call: { readonly tenant: string; readonly events: number; readonly parent: string | undefined },
-    run: (traceparent: string) => Promise<T>,
+    run: (trace: string) => Promise<T>,
   ) => Promise<T>;
   /** An attempt, within the span of the call that published. */
   readonly attempt: (
     delivery: Delivery,
-    send: (traceparent: string) => Promise<Attempt>,
+    send: (trace: string) => Promise<Attempt>,
   ) => Promise<Attempt>;
 };
 
@@ -42,7 +43,7 @@ export function openTracing(version: string): Tracing | undefined {
       const within = trace.getSpan(active) === undefined ? contextOf(parent) : active;
       const options = { kind: SpanKind.PRODUCER, attributes };
       const span = tracer.startSpan('schoolbell publish', options, within);
-      return during(span, () => run(traceparentOf(span)));
+      return during(span, () => run(textOf(span)));
     },
     attempt: (delivery, send) => {
       const attributes = {
@@ -56,7 +57,7 @@ export function openTracing(version: string): Tracing | undefined {
       const options = { kind: SpanKind.CLIENT, attributes };
       const span = tracer.startSpan('schoolbell attempt', options, contextOf(delivery.trace));
       return during(span, async () => {
-        const attempt = await send(traceparentOf(span));
+        const attempt = await send(textOf(span));
         describe(span, attempt);
         return attempt;
       });
@@ -83,15 +84,19 @@ function describe(span: Span, { outcome }: Attempt): void {
   span.setStatus({ code: SpanStatusCode.ERROR, message: sentence });
 }
 
-function contextOf(traceparent: string | undefined): Context {
-  const read = traceparent === undefined ? undefined : readTraceparent(traceparent);
+function contextOf(text: string | undefined): Context {
+  if (text === undefined) return ROOT_CONTEXT;
+  const { traceparent, tracestate } = partsOfTrace(text);
+  const read = readTraceparent(traceparent);
   if (read === undefined) return ROOT_CONTEXT;
   const { traceId, spanId, flags } = read;
-  const parent = { traceId, spanId, traceFlags: flags, isRemote: true };
+  const state = tracestate === undefined ? {} : { traceState: createTraceState(tracestate) };
+  const parent = { traceId, spanId, traceFlags: flags, isRemote: true, ...state };
   return trace.setSpanContext(ROOT_CONTEXT, parent);
 }
 
-function traceparentOf(span: Span): string {
-  const { traceId, spanId, traceFlags } = span.spanContext();
-  return writeTraceparent({ traceId, spanId, flags: traceFlags });
+function textOf(span: Span): string {
+  const { traceId, spanId, traceFlags, traceState } = span.spanContext();
+  const traceparent = writeTraceparent({ traceId, spanId, flags: traceFlags });
+  return traceOf(traceparent, traceState?.serialize()) ?? traceparent;
 }

@@ -1,0 +1,5 @@
+import { usePostgres } from './harness.ts';
+
+// The same tests on the other store.
+usePostgres();
+await import('./tracing.test.ts');
