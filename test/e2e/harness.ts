@@ -111,8 +111,13 @@ export class TestServer {
   /** `more` holds from now on. */
   async start(more: SchoolbellOptions = {}): Promise<void> {
     this.#options = { ...this.#options, ...more };
+    this.#running = await startSchoolbell(await this.options());
+  }
+
+  /** What it is started with: another process that is told so is the same server. */
+  async options(): Promise<SchoolbellOptions> {
     this.#store ??= storeOptions();
-    this.#running = await startSchoolbell({
+    return {
       dataDir: this.folder,
       port: 0,
       allowNetworks: ['127.0.0.0/8'],
@@ -120,7 +125,7 @@ export class TestServer {
       logLevel: 'silent',
       ...(await this.#store),
       ...this.#options,
-    });
+    };
   }
 
   /** Everything that is kept, as it lies there, keys left out. */
