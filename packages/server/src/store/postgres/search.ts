@@ -41,7 +41,9 @@ export type Asked = {
 export type Slice = { readonly rows: readonly Row[]; readonly next: Id | null };
 
 /** Rows looked through in one statement: these only, for each is a statement of its own. */
-const SLICES = [1000, 4000, 16_000] as const;
+const SLICES = [100, 1000, 4000, 16_000] as const;
+/** Where to begin when rows must be looked at; when all are meant, the first will mostly do. */
+const FIRST_OF_SOME = 1;
 
 /** Sources are told apart up to here. */
 const SMALL = 1000;
@@ -84,7 +86,8 @@ export async function* slicesOf(
   let before = first;
   let found = 0;
   let looked = 0;
-  for (let size = 0; ; size = nextSize(size, { looked, found, limit })) {
+  const start = asked.addFilter === null ? 0 : FIRST_OF_SOME;
+  for (let size = start; ; size = nextSize(size, { looked, found, limit })) {
     const rows = SLICES[size] ?? 0;
     const bounds = before === undefined ? {} : { before };
     const slice = await readSlice(database, asked, source, { ...bounds, limit, rows });
