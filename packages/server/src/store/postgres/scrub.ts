@@ -65,9 +65,13 @@ export async function scrub(database: Database): Promise<boolean> {
       (await session.query<Row>(sql, [...values])).rows;
     await run(query, `set lock_timeout = ${LOCK_TIMEOUT_MS}`);
     await run(query, `set statement_timeout = ${VACUUM_TIMEOUT_MS}`);
-    let isGone = true;
-    for (const row of await query(UNSCRUBBED)) isGone = (await scrubOne(query, row)) && isGone;
-    return isGone;
+    const rows = await query(UNSCRUBBED);
+    if (rows.length === 0) return true;
+    const scrubbed: Row[] = [];
+    for (const row of rows) if (await isVacuumed(query, row)) scrubbed.push(row);
+    await scrubStatistics(query);
+    for (const row of scrubbed) await query(DONE, [text(row, 'name'), text(row, 'mark')]);
+    return scrubbed.length === rows.length && scrubbed.every(isSmall);
   } catch {
     return false;
   } finally {
@@ -75,13 +79,25 @@ export async function scrub(database: Database): Promise<boolean> {
   }
 }
 
-async function scrubOne(query: Query, row: Row): Promise<boolean> {
-  const [name, bytes] = [text(row, 'name'), integer(row, 'bytes')];
-  const isSmall = bytes <= SMALL_BYTES;
+/**
+ * What the planner knows of a column are values that were found in it. They have been found anew, by
+ * table; here those of all partitions together are, and the old ones are written over.
+ */
+async function scrubStatistics(query: Query): Promise<void> {
+  await run(query, `analyze ${DIVIDED_TABLES.join(', ')}`);
+  await run(query, 'vacuum (full) pg_statistic');
+}
+
+function isSmall(row: Row): boolean {
+  return integer(row, 'bytes') <= SMALL_BYTES;
+}
+
+/** False where it cannot be now. */
+async function isVacuumed(query: Query, row: Row): Promise<boolean> {
+  if (integer(row, 'bytes') < 0) return true;
   try {
-    if (bytes >= 0) await run(query, `vacuum ${isSmall ? '(full) ' : ''}${name}`);
-    await query(DONE, [name, text(row, 'mark')]);
-    return isSmall;
+    await run(query, `vacuum (${isSmall(row) ? 'full, ' : ''}analyze) ${text(row, 'name')}`);
+    return true;
   } catch {
     return false;
   }
