@@ -12,12 +12,18 @@ export type InstallationOptions = {
   readonly nodeFlags: readonly string[];
   /** A data folder that is there and is kept; one that is made and removed where absent. */
   readonly dataDir?: string;
+  /** A PostgreSQL that is there and is kept; one that is made and removed where absent. */
+  readonly filled?: FilledDatabase;
 };
+
+/** A database with an installation, and the key by which its registrations can be read. */
+export type FilledDatabase = { readonly database: BenchDatabase; readonly encryptionKey: string };
 
 /** What is measured: one server on the embedded store, or nodes on PostgreSQL. */
 export class Installation {
   readonly nodes: ServerProcess[] = [];
   database: BenchDatabase | undefined;
+  #isKept = false;
   readonly #folders: string[] = [];
 
   private constructor() {}
@@ -43,7 +49,7 @@ export class Installation {
 
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map(({ process: child }) => endProcess(child)));
-    await this.database?.remove();
+    if (!this.#isKept) await this.database?.remove();
     for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true });
   }
 
@@ -53,10 +59,11 @@ export class Installation {
   }
 
   async #startNodes(options: InstallationOptions, count: number): Promise<void> {
-    this.database = await BenchDatabase.start();
-    const { nodeFlags } = options;
+    const { nodeFlags, filled } = options;
+    this.#isKept = filled !== undefined;
+    this.database = filled?.database ?? (await BenchDatabase.start());
     const adminKey = randomBytes(24).toString('hex');
-    const encryptionKey = randomBytes(32).toString('base64');
+    const encryptionKey = filled?.encryptionKey ?? randomBytes(32).toString('base64');
     const flags = ['--database-url', this.database.url, '--encryption-key', encryptionKey];
     flags.push(...options.flags);
     for (let n = 0; n < count; n += 1) {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerProcess } from '../tools/server-process.ts';
 import { type Case, SERVER_FLAGS } from './cases.ts';
 import type { DatabaseWork } from './database.ts';
-import { Installation } from './installation.ts';
+import { type FilledDatabase, Installation } from './installation.ts';
 import type { LoadResult } from './load.ts';
 import { cpuMicrosOf, Generator, metricsOf, Receiver, rssMbOf } from './processes.ts';
 
@@ -38,6 +38,8 @@ export type MeasureOptions = {
   readonly dataDir?: string;
   /** Nodes on one PostgreSQL; the embedded store where absent. */
   readonly postgresNodes?: number;
+  /** The one to use, which is kept; one that is made and removed where absent. */
+  readonly filled?: FilledDatabase;
 };
 
 /** How long a backlog may take to drain after the load has ended. */

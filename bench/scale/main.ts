@@ -2,12 +2,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { type Case, CASES } from '../cases.ts';
-import { measure, type Run } from '../measure.ts';
+import { measure, type MeasureOptions, type Run } from '../measure.ts';
 import { measureLog } from './log.ts';
 import { measureMatching } from './match.ts';
 import { measureBacklog } from './pending.ts';
+import { filledDatabase } from './postgres.ts';
 import { filledStore, OLDEST_DAYS } from './store.ts';
 
 const PARTS = 'log,speed,retention,matching,backlog';
@@ -15,6 +16,11 @@ const PARTS = 'log,speed,retention,matching,backlog';
 const options = new Command('scale')
   .description('Shows that what a store holds does not make it slower.')
   .option('--parts <names>', 'which parts, separated by commas', PARTS)
+  .addOption(
+    new Option('--store <name>', 'where speed is measured')
+      .choices(['sqlite', 'postgres'])
+      .default('sqlite'),
+  )
   .option('--attempts <number>', 'attempts in the store', '10000000')
   .option(
     '--folder <folder>',
@@ -25,7 +31,9 @@ const options = new Command('scale')
   .option('--rounds <number>', 'how often speed is measured; medians are shown', '3')
   .parse(process.argv.slice(3), { from: 'user' })
   .opts<
-    Record<'parts' | 'attempts' | 'case' | 'seconds' | 'rounds', string> & { folder?: string }
+    Record<'parts' | 'attempts' | 'case' | 'seconds' | 'rounds' | 'store', string> & {
+      folder?: string;
+    }
   >();
 
 const parts = options.parts.split(',');
@@ -45,10 +53,23 @@ async function log(): Promise<void> {
 /** The same case on an empty store and on the filled one, in turns. */
 async function speed(): Promise<void> {
   const { folder: dataDir } = await store();
+  if (options.store === 'sqlite') return compare({}, { dataDir });
+  const filled = await filledDatabase(dataDir, tell);
+  try {
+    await compare({ postgresNodes: 1 }, { postgresNodes: 1, filled });
+  } finally {
+    await filled.database.remove();
+  }
+}
+
+async function compare(
+  empty: Partial<MeasureOptions>,
+  filled: Partial<MeasureOptions>,
+): Promise<void> {
   const runs: Record<'empty' | 'filled', Run[]> = { empty: [], filled: [] };
   for (let round = 0; round < Number(options.rounds); round += 1) {
-    runs.empty.push(await measure(caseOf(), timing()));
-    runs.filled.push(await measure(caseOf(), { ...timing(), dataDir }));
+    runs.empty.push(await measure(caseOf(), { ...timing(), ...empty }));
+    runs.filled.push(await measure(caseOf(), { ...timing(), ...filled }));
   }
   say(HEADER);
   say(row('an empty store', runs.empty));
@@ -93,9 +114,11 @@ async function backlog(): Promise<void> {
 }
 
 function store(): ReturnType<typeof filledStore> {
-  return filledStore(folder, Number(options.attempts), (text) =>
-    process.stderr.write(`  ${text}\n`),
-  );
+  return filledStore(folder, Number(options.attempts), tell);
+}
+
+function tell(text: string): void {
+  process.stderr.write(`  ${text}\n`);
 }
 
 function caseOf(): Case {

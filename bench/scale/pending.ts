@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endProcess, startServerProcess } from '../../tools/server-process.ts';
+import { openSqliteStore } from '../../packages/server/src/store/sqlite/store.ts';
 import { rssMbOf } from '../processes.ts';
 import { fillPending } from './fill.ts';
 import { noteKeys, register } from './store.ts';
@@ -30,7 +31,7 @@ export async function measureBacklog(pending: number): Promise<Backlog> {
     await endProcess(first.process);
     const path = join(folder, 'schoolbell.db');
     fillPending(path, { registrations, pending, now: Date.now() });
-    await noteKeys(path);
+    await noteKeys(await openSqliteStore({ path }));
     const from = performance.now();
     const server = await startServerProcess({ dataDir: folder, port: 0 });
     const readyMs = performance.now() - from;

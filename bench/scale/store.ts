@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path';
 import { endProcess, type ServerProcess, startServerProcess } from '../../tools/server-process.ts';
 import { BUILTIN_FILTERS } from '../../packages/server/src/catalog/builtin.ts';
+import type { Store } from '../../packages/server/src/store/port.ts';
 import { openSqliteStore } from '../../packages/server/src/store/sqlite/store.ts';
 import { fill } from './fill.ts';
 
@@ -44,7 +45,7 @@ export async function filledStore(
   const now = Date.now();
   const path = join(folder, 'schoolbell.db');
   fill({ path, attempts, registrations, from: now - OLDEST_DAYS * DAY_MS, to: now, onProgress });
-  await noteKeys(path);
+  await noteKeys(await openSqliteStore({ path }));
   const filled = { schema, attempts, registrations };
   writeFileSync(about, JSON.stringify(filled));
   return describe(folder, filled);
@@ -52,9 +53,8 @@ export async function filledStore(
 
 const EVENTS_PER_STEP = 2000;
 
-/** What events are found by, as a server notes it. */
-export async function noteKeys(path: string): Promise<void> {
-  const store = await openSqliteStore({ path });
+/** What events are found by, as a server notes it. Closes the store. */
+export async function noteKeys(store: Pick<Store, 'index' | 'close'>): Promise<void> {
   const paths = Object.fromEntries(
     BUILTIN_FILTERS.map(({ name, subjects }) => [name.toLowerCase(), subjects]),
   );
