@@ -196,7 +196,6 @@ create table deliveries (
   job_id          text collate "C",
   replay_of       text collate "C",
   sequence        bigint,
-  primary key (tenant, id),
   check ((state = 0) = (due_at is not null)),
   check (leased = 0 or state = 0),
   check (not behind or state = 0)
@@ -212,6 +211,9 @@ create index deliveries_by_event on deliveries (tenant, event_id);
 create index deliveries_by_class on deliveries (tenant, class, id, registration_id) where class is not null;
 create index deliveries_pending on deliveries (shard, tenant, registration_id, behind, due_at, id) where state = 0;
 create index deliveries_held on deliveries (shard, tenant, registration_id, id) where state = 3;
+-- Last of all: of indexes that seem equally good PostgreSQL takes the youngest, and all do while it thinks
+-- that the table has but a few rows.
+alter table deliveries add primary key (tenant, id);
 
 -- Deliveries that ended. state: 1 delivered, 2 exhausted, 4 cancelled.
 create table ended_deliveries (
@@ -231,8 +233,7 @@ create table ended_deliveries (
   order_seq       bigint,
   job_id          text collate "C",
   replay_of       text collate "C",
-  sequence        bigint,
-  primary key (tenant, id)
+  sequence        bigint
 ) partition by range (id);
 -- What did not deliver at once. The registration is there so that rows of other ones need not be read.
 create index ended_by_class on ended_deliveries (tenant, class, id, registration_id) where state <> 1;
@@ -243,6 +244,7 @@ create index ended_by_sequence on ended_deliveries (tenant, registration_id, seq
 create index ended_by_event on ended_deliveries (tenant, event_id);
 -- Deliveries that are younger than their events by more than a moment.
 create index ended_by_job on ended_deliveries (event_id) where job_id is not null;
+alter table ended_deliveries add primary key (tenant, id);
 create table ended_deliveries_other partition of ended_deliveries default;
 
 -- The last number that a registration has given one of its deliveries.
