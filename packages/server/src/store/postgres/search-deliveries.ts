@@ -192,8 +192,8 @@ function range(
 }
 
 /**
- * By event: deliveries of one event are older than those of the next. Those that a job made later
- * are few; of the others it is known in which days they are.
+ * By event: deliveries that were made with one are older than those of the next, and it is known in
+ * which days they are. What a job made later is looked through by itself.
  */
 function ofKeys(query: DeliveryQuery, name: string, keys: readonly string[]): Source {
   // Of several keys, the one that the event is found by need not be the one that is carried.
@@ -215,9 +215,15 @@ function ofKeys(query: DeliveryQuery, name: string, keys: readonly string[]): So
           and d.event_id = k.event_id${when}${picks}
        offset 0) d`,
       );
-      return { from, conditions };
+      const carries = conditions.elsewhere();
+      carries.add(CARRIES_KEY, keys);
+      const made = tablesOf(query.state).map(
+        (table) => (where: string) =>
+          `\n  from ${table}${where}\n   and d.job_id is not null${carries.where.replace('where', 'and')}`,
+      );
+      return { from: [...from, ...made], conditions };
     },
-    order: 'd.event_id desc, d.id desc',
+    order: 'd.id desc',
     covers: isOne ? [name] : [],
   };
 }
@@ -226,11 +232,8 @@ function ofKeys(query: DeliveryQuery, name: string, keys: readonly string[]): So
 function joinedOf(state: DeliveryQuery['state']): (readonly [table: string, when: string])[] {
   return tablesOf(state).flatMap((table): (readonly [string, string])[] =>
     table === WAITING
-      ? [[table, '']]
-      : [
-          [table, ' and d.id > k.event_id and d.id < k.soon and d.job_id is null'],
-          [table, ' and d.id > k.event_id and d.job_id is not null'],
-        ],
+      ? [[table, ' and d.job_id is null']]
+      : [[table, ' and d.id > k.event_id and d.id < k.soon and d.job_id is null']],
   );
 }
 

@@ -3,7 +3,14 @@ import type { DeliveryQuery } from '../port.ts';
 import type { Condition } from './conditions.ts';
 import { stateCode } from '../rows.ts';
 import type { Source, Stream } from './search.ts';
-import { COMMON_PICK, DELIVERY_ID, KEY_EVENT_ID, keyStreams, type Terms } from './search-parts.ts';
+import {
+  CARRIES_KEY,
+  COMMON_PICK,
+  DELIVERY_ID,
+  KEY_EVENT_ID,
+  keyStreams,
+  type Terms,
+} from './search-parts.ts';
 
 /** Where the deliveries of a look-up can be found, the most telling first. */
 export function deliverySources(query: DeliveryQuery, terms: Terms): readonly Source[] {
@@ -46,6 +53,7 @@ const BY_EVENT_OF_KEY = `${BY_EVENT}
 const UNCOMMON_BY_EVENT_OF_KEY = `indexed by deliveries_uncommon
     on d.event_id = lower(hex(k.event_id))
    and (d.state > 1 or (d.state = 0 and d.outcome is not null))`;
+const BY_JOB = 'indexed by deliveries_by_job';
 const BY_STATE = 'indexed by deliveries_by_state';
 const IN_STATE = 'd.state in (2, 3, 4) and d.state = ?';
 const BY_REGISTRATION = 'indexed by deliveries_by_registration';
@@ -70,6 +78,7 @@ type Keyed = {
   readonly byKey: string;
 };
 
+/** What was made with its event lies where that does; what a job made later is looked through by itself. */
 function ofKeys(name: string, { tenant, keys, byKey }: Keyed): Source {
   const streams = keyStreams(keys).map((along): Stream => ({
     select: `
@@ -77,6 +86,7 @@ select d.id
   from key_events k
  cross join deliveries d ${byKey}
    and d.tenant = ?
+   and d.job_id is null
    and ${COMMON_PICK}`,
     joined: [tenant],
     range: along.range,
@@ -84,7 +94,13 @@ select d.id
     order: 'k.event_id desc, d.id desc',
     along,
   }));
-  return { name, streams, covers: [name] };
+  return { name, streams: [...streams, ofJobs(tenant, keys)], covers: [name] };
+}
+
+function ofJobs(tenant: string, keys: readonly number[]): Stream {
+  const all = stream(BY_JOB, [['d.job_id is not null and d.tenant = ?', tenant]]);
+  const range: Condition[] = [...all.range, [CARRIES_KEY, JSON.stringify(keys)]];
+  return { ...all, range, along: all };
 }
 
 function ofOutcomes(outcomes: readonly number[]): Source {

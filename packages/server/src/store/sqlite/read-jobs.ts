@@ -5,8 +5,7 @@ import type { Candidates, JobQuery } from '../jobs.ts';
 import { integer, type Row, stateCode, text, textOrNull, toJob } from '../rows.ts';
 import { type Condition, values, where } from './conditions.ts';
 import type { Methods } from './protocol.ts';
-import { CARRIES_KEY } from './search-deliveries.ts';
-import { termsOf } from './search-parts.ts';
+import { CARRIES_KEY, termsOf } from './search-parts.ts';
 
 const ONE_JOB = `
 select *

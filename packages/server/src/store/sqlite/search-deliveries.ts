@@ -6,7 +6,7 @@ import type { Slice } from './protocol.ts';
 import { type Row, stateCode, text, toDeliveryRow } from '../rows.ts';
 import { deliverySources } from './delivery-sources.ts';
 import { chooseSource, newestOf, type SliceQuery } from './search.ts';
-import { COMMON_PICK, type Terms, termsOf } from './search-parts.ts';
+import { CARRIES_KEY, type Terms, termsOf } from './search-parts.ts';
 
 export const DELIVERY_COLUMNS = `
 select d.tenant, d.id, d.event_id, d.registration_id, d.state, d.attempts, d.due_at, d.ended_at,
@@ -25,14 +25,6 @@ const BY_ID = `
  cross join deliveries d
     on d.tenant = ?
    and d.id = c.value`;
-
-/** What a delivery carries has one of these keys. */
-export const CARRIES_KEY = `exists (
-       select 1
-         from key_events k
-        where k.key_id in (select value from json_each(?))
-          and k.event_id = unhex(d.event_id)
-          and ${COMMON_PICK})`;
 
 const HAS_OUTCOME = 'd.outcome in (select value from json_each(?))';
 

@@ -28,6 +28,14 @@ export const COMMON_PICK = `(
          from json_each(k.picks) one, json_each(d.picks) other
         where one.value = other.value))`;
 
+/** What a delivery carries has one of these keys. */
+export const CARRIES_KEY = `exists (
+       select 1
+         from key_events k
+        where k.key_id in (select value from json_each(?))
+          and k.event_id = unhex(d.event_id)
+          and ${COMMON_PICK})`;
+
 /** Undefined when there is a word that nothing of this tenant has. */
 export function termsOf(database: DatabaseSync, query: LogQuery): Terms | undefined {
   const { tenant, subject, action } = query;

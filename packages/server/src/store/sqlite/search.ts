@@ -133,7 +133,8 @@ export function newestOf(
   { streams }: Source,
   { limit, rows, filter, ...bounds }: Asked,
 ): Found {
-  const floor = filter.length === 0 ? null : floorOf(database, streams, { ...bounds, rows });
+  const isWhole = filter.length === 0 && streams.every(({ along }) => along === undefined);
+  const floor = isWhole ? null : floorOf(database, streams, { ...bounds, rows });
   const { ids } = readAll(database, streams, { ...bounds, floor, rows: limit, filter });
   const last = ids.length < limit ? floor : ids[limit - 1];
   return { ids: ids.slice(0, limit), before: last ?? null };

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { DELIVERY_STATES, type DeliveryState } from '../../core/delivery.ts';
 import { explain } from '../../core/explain.ts';
 import { type Id, idTime, newId } from '../../core/id.ts';
+import type { Job } from '../../core/job.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import type { SubjectPaths } from '../../core/subjects.ts';
 import type { LogQuery, NewEvent, NextState, Store } from '../port.ts';
@@ -153,6 +154,42 @@ export function searchContract(
     assert.ok((await store.events({ tenant, subject: 'ana@x', limit: 5 })).length > 0);
   });
 
+  test('what was sent again is found where it belongs by its time, however old its event', async () => {
+    const tenant = 'again';
+    const start = idTime(newId(NOW)) + 100_000;
+    const events = Array.from({ length: 130 }, (_, n) =>
+      eventOf(tenant, [['Enrolled', { Course: n % 2 === 0 ? 'c' : 'd' }]], start + n),
+    );
+    await store.accept([{ events, idempotency: null }]);
+    await indexAll();
+    const made = events.slice(0, 4).map(({ id: eventId }) => {
+      return { id: newId(start + 300), eventId, replayOf: null, picks: null, orderKeys: null };
+    });
+    const job = jobOf(tenant);
+    await store.insertJob(job, 1);
+    const { id, registrationId } = job;
+    const step = { tenant, id, registrationId, cursor: null, next: null, deliveries: made };
+    assert.equal(await store.stepJob({ ...step, now: start }), true);
+    const wanted = [
+      ...events.map((each) => each.deliveries[0]?.id ?? ''),
+      ...made.map(({ id }) => id),
+    ];
+    const ofCourse = wanted
+      .filter((_, n) => n % 2 === 0)
+      .toSorted()
+      .toReversed();
+    const found: Id[] = [];
+    for (let before: { before?: Id } = {}; ;) {
+      const page = await store.deliveries({ tenant, subject: 'c', limit: 20, ...before });
+      found.push(...page.map(({ id }) => id));
+      const last = page.at(-1);
+      if (last === undefined) break;
+      before = { before: last.id };
+    }
+    assert.deepEqual(found, ofCourse);
+    assert.equal((await store.countDeliveries({ tenant, subject: 'c' })).count, ofCourse.length);
+  });
+
   test('no more than ten thousand are counted', async () => {
     const tenant = 'many';
     const events = Array.from({ length: 10_001 }, () => eventOf(tenant, [['A', {}]]));
@@ -210,6 +247,25 @@ function eventOf(
         orderKeys: null,
       },
     ],
+  };
+}
+
+function jobOf(tenant: string): Job {
+  const everything = { from: null, to: null, states: null, filters: null };
+  return {
+    id: newId(NOW),
+    tenant,
+    registrationId: 'r1',
+    kind: 'backfill',
+    state: 'running',
+    reason: null,
+    selection: { ...everything, subject: null, deliveries: null },
+    rate: 50,
+    createdAt: NOW,
+    endedAt: null,
+    total: null,
+    done: 0,
+    cursor: null,
   };
 }
 
