@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Id, idTime } from '../../core/id.ts';
 import { integer, type Row, text } from '../rows.ts';
 import type { Database, Query, Statement } from './database.ts';
@@ -9,6 +10,7 @@ const SMALL_BYTES = 32 * 1024 * 1024;
 /** Others wait behind who waits for a table. */
 const LOCK_TIMEOUT_MS = 2000;
 const VACUUM_TIMEOUT_MS = 120_000;
+const AGAIN_AFTER_MS = 20;
 
 /** Not divided into days. */
 const WHOLE_TABLES = ['deliveries', 'order_keys', 'jobs'];
@@ -55,7 +57,7 @@ export async function noteUnscrubbed(query: Query, ids: readonly Id[]): Promise<
 /**
  * Small tables are written anew, so that nothing is left of what was erased; in larger ones its
  * room is free, and overwritten as it is used again. False where there were such, where a table was
- * in use for long, or the database cannot be reached.
+ * in use or seen as it was before for long, or the database cannot be reached.
  */
 export async function scrub(database: Database): Promise<boolean> {
   const session = database.session();
@@ -67,6 +69,7 @@ export async function scrub(database: Database): Promise<boolean> {
     await run(query, `set statement_timeout = ${VACUUM_TIMEOUT_MS}`);
     const rows = await query(UNSCRUBBED);
     if (rows.length === 0) return true;
+    if (await isSeenStill(query)) return false;
     const scrubbed: Row[] = [];
     for (const row of rows) if (await isVacuumed(query, row)) scrubbed.push(row);
     await scrubStatistics(query);
@@ -77,6 +80,33 @@ export async function scrub(database: Database): Promise<boolean> {
   } finally {
     await session.end();
   }
+}
+
+/** Transactions that began before are sure to be over. */
+const MARK: Statement = { name: '', text: 'select pg_current_xact_id()::xid::text as xid' };
+
+const OLDER: Statement = {
+  name: '',
+  text: `
+select count(*)::int as count
+  from pg_stat_activity
+ where datname = current_database()
+   and pid <> pg_backend_pid()
+   and age(backend_xmin) > age($1::xid)`,
+};
+
+/**
+ * True while somebody's transaction, if only the planner's, sees the rows as they were before the
+ * erasure: writing a table anew would keep them for it. A moment is waited for that to end.
+ */
+async function isSeenStill(query: Query): Promise<boolean> {
+  const [mark] = await query(MARK);
+  for (const until = performance.now() + LOCK_TIMEOUT_MS; performance.now() < until;) {
+    const [row] = await query(OLDER, [mark?.['xid']]);
+    if (integer(row ?? {}, 'count') === 0) return false;
+    await sleep(AGAIN_AFTER_MS);
+  }
+  return true;
 }
 
 /**
