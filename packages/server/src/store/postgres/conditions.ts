@@ -45,6 +45,11 @@ export class Conditions {
     return this.#lines.length === 0 ? '' : `\n where ${this.#lines.join('\n   and ')}`;
   }
 
+  /** The same behind others. */
+  get and(): string {
+    return this.#lines.map((line) => `\n   and ${line}`).join('');
+  }
+
   /**
    * Runs a statement with these values and a limit, where it says `limit ?` or else at its end; it is
    * named by its text, of which there are few.

@@ -85,7 +85,7 @@ export async function deliveries(
   query: DeliveryQuery,
 ): Promise<readonly DeliveryRow[]> {
   const ids: Id[] = [];
-  for await (const { rows } of deliverySlices(database, query)) {
+  for await (const { rows } of deliverySlices(database, query, 'own')) {
     ids.push(...rows.slice(0, query.limit - ids.length).map((row) => text(row, 'id')));
     if (ids.length === query.limit) break;
   }
@@ -99,7 +99,11 @@ export async function countDeliveries(
   query: Omit<DeliveryQuery, 'before' | 'limit'>,
 ): Promise<Count> {
   let count = 0;
-  for await (const { rows } of deliverySlices(database, { ...query, limit: COUNT_LIMIT + 1 })) {
+  for await (const { rows } of deliverySlices(
+    database,
+    { ...query, limit: COUNT_LIMIT + 1 },
+    'own',
+  )) {
     count += rows.length;
     if (count > COUNT_LIMIT) return { count: COUNT_LIMIT, isExact: false };
   }
@@ -110,11 +114,12 @@ export async function countDeliveries(
 export async function* deliverySlices(
   database: Database,
   query: DeliveryQuery,
+  order: Order,
 ): AsyncGenerator<Slice, void, Id | undefined> {
   const terms = await termsOf(database, query);
   if (terms === undefined) return;
   const below = query.before === undefined ? {} : { before: query.before };
-  const source = await choose(database, sourcesOf(query, terms), below);
+  const source = await choose(database, sourcesOf(query, terms, order), below);
   const addFilter = filterOf(query, terms, source);
   const asked = { columns: 'd.id, d.event_id', id: 'd.id', addFilter };
   yield* slicesOf(database, asked, source, { ...below, limit: query.limit });
@@ -150,11 +155,12 @@ function isUncommon(query: DeliveryQuery, terms: Terms): boolean {
 }
 
 /** Where the deliveries can be found, the most telling first. */
-function sourcesOf(query: DeliveryQuery, terms: Terms): [Source, ...Source[]] {
+function sourcesOf(query: DeliveryQuery, terms: Terms, order: Order): [Source, ...Source[]] {
   const { eventId, registrationId, state } = query;
   const sources: Source[] = [];
   if (eventId !== undefined) sources.push(range(query, 'event', 'd.event_id = ?', eventId));
-  if (terms.subject !== undefined) sources.push(ofKeys(query, 'subject', terms.subject));
+  if (terms.subject !== undefined)
+    sources.push(ofKeys(query, { name: 'subject', keys: terms.subject, order }));
   const failed = failedClass(query, terms);
   if (failed !== undefined)
     sources.push(range(query, 'class', 'd.state <> 1 and d.class = ?', failed));
@@ -162,7 +168,8 @@ function sourcesOf(query: DeliveryQuery, terms: Terms): [Source, ...Source[]] {
     sources.push(range(query, 'state', 'd.state <> 1 and d.state = ?', stateCode(state)));
   if (registrationId !== undefined)
     sources.push(range(query, 'registration', 'd.registration_id = ?', registrationId));
-  if (terms.action !== undefined) sources.push(ofKeys(query, 'action', terms.action));
+  if (terms.action !== undefined)
+    sources.push(ofKeys(query, { name: 'action', keys: terms.action, order }));
   const [first = range(query, 'tenant', 'd.tenant = ?', query.tenant), ...others] = sources;
   return [first, ...others];
 }
@@ -191,11 +198,16 @@ function range(
   };
 }
 
+/** In the order of their own ids, or by their keys in that of their events, where events are looked for. */
+type Order = 'own' | 'events';
+
+type Keyed = { readonly name: string; readonly keys: readonly string[]; readonly order: Order };
+
 /**
  * By event: deliveries that were made with one are older than those of the next, and it is known in
  * which days they are. What a job made later is looked through by itself.
  */
-function ofKeys(query: DeliveryQuery, name: string, keys: readonly string[]): Source {
+function ofKeys(query: DeliveryQuery, { name, keys, order }: Keyed): Source {
   // Of several keys, the one that the event is found by need not be the one that is carried.
   const isOne = keys.length === 1;
   return {
@@ -204,7 +216,7 @@ function ofKeys(query: DeliveryQuery, name: string, keys: readonly string[]): So
       const conditions = bounded(query, bounds);
       const events = newestOfKeys(conditions, { query, keys, bounds, rows });
       const picks = isOne ? `\n          and ${COMMON_PICK}` : '';
-      const from = joinedOf(query.state).map(
+      const from = joinedOf(query.state, order).map(
         ([table, when]) =>
           (where: string) =>
             `
@@ -215,26 +227,30 @@ function ofKeys(query: DeliveryQuery, name: string, keys: readonly string[]): So
           and d.event_id = k.event_id${when}${picks}
        offset 0) d`,
       );
+      if (order === 'events') return { from, conditions };
       const carries = conditions.elsewhere();
       carries.add(CARRIES_KEY, keys);
       const made = tablesOf(query.state).map(
         (table) => (where: string) =>
-          `\n  from ${table}${where}\n   and d.job_id is not null${carries.where.replace('where', 'and')}`,
+          `\n  from ${table}${where}\n   and d.job_id is not null${carries.and}`,
       );
       return { from: [...from, ...made], conditions };
     },
-    order: 'd.id desc',
+    order: order === 'events' ? 'd.event_id desc, d.id desc' : 'd.id desc',
     covers: isOne ? [name] : [],
   };
 }
 
 /** The tables, with what is known of where an event's deliveries lie in them. */
-function joinedOf(state: DeliveryQuery['state']): (readonly [table: string, when: string])[] {
-  return tablesOf(state).flatMap((table): (readonly [string, string])[] =>
-    table === WAITING
-      ? [[table, ' and d.job_id is null']]
-      : [[table, ' and d.id > k.event_id and d.id < k.soon and d.job_id is null']],
-  );
+function joinedOf(
+  state: DeliveryQuery['state'],
+  order: Order,
+): (readonly [table: string, when: string])[] {
+  return tablesOf(state).flatMap((table): (readonly [string, string])[] => {
+    const soon = table === WAITING ? '' : ' and d.id > k.event_id and d.id < k.soon';
+    const made: readonly [string, string] = [table, `${soon} and d.job_id is null`];
+    return order === 'own' ? [made] : [made, [table, ' and d.job_id is not null']];
+  });
 }
 
 function bounded({ tenant, from, to }: DeliveryQuery, { before, floor }: Bounds): Conditions {

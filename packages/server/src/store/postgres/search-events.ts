@@ -134,7 +134,7 @@ async function* eventsOfDeliveries(
   database: Database,
   query: EventQuery,
 ): AsyncGenerator<readonly Id[]> {
-  const slices = deliverySlices(database, query);
+  const slices = deliverySlices(database, query, 'events');
   let last: Id | undefined;
   for (;;) {
     const slice = await slices.next(last);

@@ -31,7 +31,8 @@ const LOCK_EVENT: Statement = {
 const WAITING: Statement = {
   name: 'waiting of event',
   text: `
-select id, registration_id, state, leased, picks, order_keys
+select id, registration_id, state, picks, order_keys,
+       case when exists (select from nodes where epoch = leased >> 32) then leased else 0 end as leased
   from deliveries
  where tenant = $1
    and event_id = $2

@@ -12,8 +12,15 @@ import {
   type Terms,
 } from './search-parts.ts';
 
-/** Where the deliveries of a look-up can be found, the most telling first. */
-export function deliverySources(query: DeliveryQuery, terms: Terms): readonly Source[] {
+/**
+ * Where the deliveries of a look-up can be found, the most telling first: in the order of their own
+ * ids, or by their keys in that of their events, where events are looked for.
+ */
+export function deliverySources(
+  query: DeliveryQuery,
+  terms: Terms,
+  order: 'own' | 'events',
+): readonly Source[] {
   const { tenant, eventId, registrationId, state } = query;
   const ofTenant: Condition = ['d.tenant = ?', tenant];
   const sources: Source[] = [];
@@ -21,7 +28,7 @@ export function deliverySources(query: DeliveryQuery, terms: Terms): readonly So
     sources.push(one('event', stream(BY_EVENT, [ofTenant, ['d.event_id = ?', eventId]])));
   const byKey = isUncommon(query, terms) ? UNCOMMON_BY_EVENT_OF_KEY : BY_EVENT_OF_KEY;
   if (terms.subject !== undefined)
-    sources.push(ofKeys('subject', { tenant, keys: terms.subject, byKey }));
+    sources.push(ofKeys('subject', { tenant, keys: terms.subject, byKey, order }));
   if (terms.outcome !== undefined && !terms.mayBeDelivered) sources.push(ofOutcomes(terms.outcome));
   if (state !== undefined && isRare(state))
     sources.push(one('state', stream(BY_STATE, [ofTenant, [IN_STATE, stateCode(state)]])));
@@ -31,7 +38,7 @@ export function deliverySources(query: DeliveryQuery, terms: Terms): readonly So
     sources.push(one('registration', stream(BY_REGISTRATION, [ofTenant, theirs])));
   }
   if (terms.action !== undefined)
-    sources.push(ofKeys('action', { tenant, keys: terms.action, byKey }));
+    sources.push(ofKeys('action', { tenant, keys: terms.action, byKey, order }));
   if (sources.length === 0) sources.push(one('tenant', stream('', [ofTenant])));
   if (state === 'pending') sources.push(pendingSource(query));
   return sources;
@@ -76,17 +83,19 @@ type Keyed = {
   readonly tenant: string;
   readonly keys: readonly number[];
   readonly byKey: string;
+  readonly order: 'own' | 'events';
 };
 
 /** What was made with its event lies where that does; what a job made later is looked through by itself. */
-function ofKeys(name: string, { tenant, keys, byKey }: Keyed): Source {
+function ofKeys(name: string, { tenant, keys, byKey, order }: Keyed): Source {
+  const isOwn = order === 'own';
   const streams = keyStreams(keys).map((along): Stream => ({
     select: `
 select d.id
   from key_events k
  cross join deliveries d ${byKey}
    and d.tenant = ?
-   and d.job_id is null
+   ${isOwn ? 'and d.job_id is null' : ''}
    and ${COMMON_PICK}`,
     joined: [tenant],
     range: along.range,
@@ -94,7 +103,8 @@ select d.id
     order: 'k.event_id desc, d.id desc',
     along,
   }));
-  return { name, streams: [...streams, ofJobs(tenant, keys)], covers: [name] };
+  const later = isOwn ? [ofJobs(tenant, keys)] : [];
+  return { name, streams: [...streams, ...later], covers: [name] };
 }
 
 function ofJobs(tenant: string, keys: readonly number[]): Stream {

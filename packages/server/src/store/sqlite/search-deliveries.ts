@@ -35,7 +35,7 @@ export function searchDeliveries(
   database: DatabaseSync,
   query: SliceQuery & DeliveryQuery,
 ): Slice<Found> {
-  const { rows: ids, next } = sliceOfDeliveries(database, query);
+  const { rows: ids, next } = sliceOfDeliveries(database, query, 'own');
   if (query.idsOnly === true) return { rows: ids, next };
   const rows = readDeliveries(database, query.tenant, ids, WHOLE);
   return { rows: rows.map(toDeliveryRow), next };
@@ -62,6 +62,7 @@ function readDeliveries(
 export function sliceOfDeliveries(
   database: DatabaseSync,
   query: SliceQuery & DeliveryQuery,
+  order: 'own' | 'events',
 ): Slice<Id> {
   const terms = termsOf(database, query);
   if (terms === undefined) return { rows: [], next: null };
@@ -69,7 +70,7 @@ export function sliceOfDeliveries(
   const names = parts.map(({ name }) => name);
   const { source, rows, next } = chooseSource(
     database,
-    deliverySources(query, terms),
+    deliverySources(query, terms, order),
     query,
     names,
   );

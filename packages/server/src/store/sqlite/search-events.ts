@@ -94,7 +94,7 @@ function readEvents(
  * ones is that of the others. The next slice goes on below the last event that was found.
  */
 function eventsOfDeliveries(database: DatabaseSync, query: SliceQuery & EventQuery): Slice<Found> {
-  const slice = sliceOfDeliveries(database, query);
+  const slice = sliceOfDeliveries(database, query, 'events');
   const ids = eventsOf(database, query.tenant, slice.rows);
   const rows = readEvents(database, query, ids);
   const last = ids.at(-1);

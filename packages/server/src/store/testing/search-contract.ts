@@ -188,6 +188,17 @@ export function searchContract(
     }
     assert.deepEqual(found, ofCourse);
     assert.equal((await store.countDeliveries({ tenant, subject: 'c' })).count, ofCourse.length);
+    const theirs = events.filter((_, n) => n % 2 === 0).map((each) => each.id);
+    const seen: Id[] = [];
+    for (let before: { before?: Id } = {}; ;) {
+      const asked = { tenant, subject: 'c', state: 'pending', limit: 20 } as const;
+      const page = await store.events({ ...asked, ...before });
+      seen.push(...page.map((each) => each.id));
+      const last = page.at(-1);
+      if (last === undefined) break;
+      before = { before: last.id };
+    }
+    assert.deepEqual(seen, theirs.toReversed());
   });
 
   test('no more than ten thousand are counted', async () => {
