@@ -128,11 +128,12 @@ export async function* deliverySlices(
 /** What the source does not see to. */
 function filterOf(query: DeliveryQuery, terms: Terms, { covers }: Source): Asked['addFilter'] {
   const { registrationId, eventId, state, outcome, status } = query;
+  const kind = failedClass(query, terms) ?? outcome;
   const parts: (readonly [name: string, sql: string, value: unknown])[] = [
     ['event', 'd.event_id = ?', eventId],
     ['registration', 'd.registration_id = ?', registrationId],
     ['state', 'd.state = ?', state === undefined ? undefined : stateCode(state)],
-    ['class', 'd.class = ?', outcome],
+    ['class', 'd.class = ?', kind],
     ['status', 'd.status = ?', status],
     ['text', 'd.outcome_id = any(?)', terms.outcomes],
     ['subject', CARRIES_KEY, terms.subject],

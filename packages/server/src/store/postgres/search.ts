@@ -41,9 +41,9 @@ export type Asked = {
 export type Slice = { readonly rows: readonly Row[]; readonly next: Id | null };
 
 /** Rows looked through in one statement: these only, for each is a statement of its own. */
-const SLICES = [100, 1000, 4000, 16_000] as const;
+const SLICES = [100, 300, 1000, 4000, 16_000] as const;
 /** Where to begin when rows must be looked at; when all are meant, the first will mostly do. */
-const FIRST_OF_SOME = 1;
+const FIRST_OF_SOME = 2;
 
 /** Sources are told apart up to here. */
 const SMALL = 1000;
@@ -99,14 +99,14 @@ export async function* slicesOf(
   }
 }
 
-/** A size larger at most, if it takes so many to find what is left at the rate so far. */
+/** Two sizes larger at most, if it takes so many to find what is left at the rate so far. */
 function nextSize(
   size: number,
   { looked, found, limit }: { looked: number; found: number; limit: number },
 ): number {
   const needed = (looked * Math.max(0, limit - found)) / Math.max(found, 1);
   const enough = SLICES.findIndex((rows) => rows >= needed);
-  return Math.min(size + 1, enough === -1 ? SLICES.length - 1 : enough);
+  return Math.min(size + 2, enough === -1 ? SLICES.length - 1 : enough);
 }
 
 /** The newest rows of one slice of the source. */

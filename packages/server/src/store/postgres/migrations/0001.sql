@@ -209,6 +209,7 @@ create index deliveries_by_registration on deliveries (tenant, registration_id, 
 create index deliveries_by_sequence on deliveries (tenant, registration_id, sequence);
 create index deliveries_by_event on deliveries (tenant, event_id);
 create index deliveries_by_class on deliveries (tenant, class, id, registration_id) where class is not null;
+create index deliveries_uncommon on deliveries (tenant, event_id, class) where class is not null;
 create index deliveries_by_job on deliveries (tenant, id) where job_id is not null;
 create index deliveries_pending on deliveries (shard, tenant, registration_id, behind, due_at, id) where state = 0;
 create index deliveries_held on deliveries (shard, tenant, registration_id, id) where state = 3;
@@ -239,7 +240,7 @@ create table ended_deliveries (
 -- What did not deliver at once. The registration is there so that rows of other ones need not be read.
 create index ended_by_class on ended_deliveries (tenant, class, id, registration_id) where state <> 1;
 create index ended_by_state on ended_deliveries (tenant, state, id, registration_id) where state <> 1;
-create index ended_uncommon on ended_deliveries (tenant, event_id) where state <> 1;
+create index ended_uncommon on ended_deliveries (tenant, event_id, class) where state <> 1;
 create index ended_by_registration on ended_deliveries (tenant, registration_id, id);
 create index ended_by_sequence on ended_deliveries (tenant, registration_id, sequence);
 create index ended_by_event on ended_deliveries (tenant, event_id);
