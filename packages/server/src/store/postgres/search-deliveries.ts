@@ -4,7 +4,15 @@ import { COUNT_LIMIT, type Count, type DeliveryQuery, type DeliveryRow } from '.
 import { stateCode, text, toDeliveryRow } from '../rows.ts';
 import { Conditions } from './conditions.ts';
 import type { Database, Statement } from './database.ts';
-import { type Asked, type Bounds, choose, type Slice, slicesOf, type Source } from './search.ts';
+import {
+  type Asked,
+  type Bounds,
+  choose,
+  type From,
+  type Slice,
+  slicesOf,
+  type Source,
+} from './search.ts';
 import { alongKeys, newestOfKeys, type Terms, termsOf } from './search-parts.ts';
 
 export const DELIVERY_COLUMNS = `
@@ -25,7 +33,7 @@ const WAITING = `(select ${COLUMNS}, behind, due_at, null::bigint as ended_at fr
 const ENDED = `(select ${COLUMNS}, false as behind, null::bigint as due_at, ended_at from ended_deliveries) d`;
 
 /** What waits and what ended; of one state, only where that is. */
-function tablesOf(state: DeliveryQuery['state']): readonly string[] {
+export function tablesOf(state: DeliveryQuery['state']): readonly string[] {
   if (state === 'pending' || state === 'held') return [WAITING];
   return state === undefined ? [WAITING, ENDED] : [ENDED];
 }
@@ -85,7 +93,7 @@ export async function deliveries(
   query: DeliveryQuery,
 ): Promise<readonly DeliveryRow[]> {
   const ids: Id[] = [];
-  for await (const { rows } of deliverySlices(database, query, 'own')) {
+  for await (const { rows } of deliverySlices(database, query)) {
     ids.push(...rows.slice(0, query.limit - ids.length).map((row) => text(row, 'id')));
     if (ids.length === query.limit) break;
   }
@@ -99,34 +107,30 @@ export async function countDeliveries(
   query: Omit<DeliveryQuery, 'before' | 'limit'>,
 ): Promise<Count> {
   let count = 0;
-  for await (const { rows } of deliverySlices(
-    database,
-    { ...query, limit: COUNT_LIMIT + 1 },
-    'own',
-  )) {
+  for await (const { rows } of deliverySlices(database, { ...query, limit: COUNT_LIMIT + 1 })) {
     count += rows.length;
     if (count > COUNT_LIMIT) return { count: COUNT_LIMIT, isExact: false };
   }
   return { count, isExact: true };
 }
 
-/** The ids and events of all that a look-up means, slice by slice, for as long as the caller goes on. */
-export async function* deliverySlices(
-  database: Database,
-  query: DeliveryQuery,
-  order: Order,
-): AsyncGenerator<Slice, void, Id | undefined> {
+/** The ids of all that a look-up means, slice by slice, for as long as the caller goes on. */
+async function* deliverySlices(database: Database, query: DeliveryQuery): AsyncGenerator<Slice> {
   const terms = await termsOf(database, query);
   if (terms === undefined) return;
   const below = query.before === undefined ? {} : { before: query.before };
-  const source = await choose(database, sourcesOf(query, terms, order), below);
+  const source = await choose(database, sourcesOf(query, terms), below);
   const addFilter = filterOf(query, terms, source);
-  const asked = { columns: 'd.id, d.event_id', id: 'd.id', addFilter };
+  const asked = { columns: 'd.id', id: 'd.id', addFilter };
   yield* slicesOf(database, asked, source, { ...below, limit: query.limit });
 }
 
 /** What the source does not see to. */
-function filterOf(query: DeliveryQuery, terms: Terms, { covers }: Source): Asked['addFilter'] {
+export function filterOf(
+  query: DeliveryQuery,
+  terms: Terms,
+  { covers }: Source,
+): Asked['addFilter'] {
   const { registrationId, eventId, state, outcome, status } = query;
   const kind = failedClass(query, terms) ?? outcome;
   const parts: (readonly [name: string, sql: string, value: unknown])[] = [
@@ -155,13 +159,21 @@ function isUncommon(query: DeliveryQuery, terms: Terms): boolean {
   return isOther || failedClass(query, terms) !== undefined;
 }
 
+/** `by`: what a source is a range of, said of a delivery, or the keys of its events. */
+export type DeliverySource = Source & {
+  readonly by: { readonly sql: string; readonly value: unknown } | Keyed;
+};
+
 /** Where the deliveries can be found, the most telling first. */
-function sourcesOf(query: DeliveryQuery, terms: Terms, order: Order): [Source, ...Source[]] {
+export function sourcesOf(
+  query: DeliveryQuery,
+  terms: Terms,
+): [DeliverySource, ...DeliverySource[]] {
   const { eventId, registrationId, state } = query;
-  const sources: Source[] = [];
+  const sources: DeliverySource[] = [];
   if (eventId !== undefined) sources.push(range(query, 'event', 'd.event_id = ?', eventId));
   if (terms.subject !== undefined)
-    sources.push(ofKeys(query, { name: 'subject', keys: terms.subject, order }));
+    sources.push(ofKeys(query, { name: 'subject', keys: terms.subject }));
   const failed = failedClass(query, terms);
   if (failed !== undefined)
     sources.push(range(query, 'class', 'd.state <> 1 and d.class = ?', failed));
@@ -170,7 +182,7 @@ function sourcesOf(query: DeliveryQuery, terms: Terms, order: Order): [Source, .
   if (registrationId !== undefined)
     sources.push(range(query, 'registration', 'd.registration_id = ?', registrationId));
   if (terms.action !== undefined)
-    sources.push(ofKeys(query, { name: 'action', keys: terms.action, order }));
+    sources.push(ofKeys(query, { name: 'action', keys: terms.action }));
   const [first = range(query, 'tenant', 'd.tenant = ?', query.tenant), ...others] = sources;
   return [first, ...others];
 }
@@ -184,8 +196,9 @@ function failedClass({ outcome, status }: DeliveryQuery, { onlyClass }: Terms): 
 function range(
   query: DeliveryQuery,
   ...[name, sql, value]: readonly [name: string, sql: string, value: unknown]
-): Source {
+): DeliverySource {
   return {
+    by: { sql, value },
     place: (bounds) => {
       const conditions = bounded(query, bounds);
       conditions.add(sql, value);
@@ -199,59 +212,55 @@ function range(
   };
 }
 
-/** In the order of their own ids, or by their keys in that of their events, where events are looked for. */
-type Order = 'own' | 'events';
-
-type Keyed = { readonly name: string; readonly keys: readonly string[]; readonly order: Order };
+type Keyed = { readonly name: string; readonly keys: readonly string[] };
 
 /**
  * By event: deliveries that were made with one are older than those of the next, and it is known in
  * which days they are. What a job made later is looked through by itself.
  */
-function ofKeys(query: DeliveryQuery, { name, keys, order }: Keyed): Source {
+function ofKeys(query: DeliveryQuery, by: Keyed): DeliverySource {
+  const { name, keys } = by;
   // Of several keys, the one that the event is found by need not be the one that is carried.
   const isOne = keys.length === 1;
   return {
+    by,
     along: alongKeys(query, keys),
     place: (bounds, rows) => {
       const conditions = bounded(query, bounds);
       const events = newestOfKeys(conditions, { query, keys, bounds, rows });
-      const picks = isOne ? `\n          and ${COMMON_PICK}` : '';
-      const from = joinedOf(query.state, order).map(
-        ([table, when]) =>
-          (where: string) =>
-            `
-  from ${events}
- cross join lateral (
-       select d.*
-         from ${table}${where}
-          and d.event_id = k.event_id${when}${picks}
-       offset 0) d`,
-      );
-      if (order === 'events') return { from, conditions };
+      const tables = tablesOf(query.state);
+      const from = tables.map((table) => joinedToKeys(events, table, { isOne, isMade: true }));
       const carries = conditions.elsewhere();
       carries.add(CARRIES_KEY, keys);
-      const made = tablesOf(query.state).map(
+      const made = tables.map(
         (table) => (where: string) =>
           `\n  from ${table}${where}\n   and d.job_id is not null${carries.and}`,
       );
       return { from: [...from, ...made], conditions };
     },
-    order: order === 'events' ? 'd.event_id desc, d.id desc' : 'd.id desc',
+    order: 'd.id desc',
     covers: isOne ? [name] : [],
   };
 }
 
-/** The tables, with what is known of where an event's deliveries lie in them. */
-function joinedOf(
-  state: DeliveryQuery['state'],
-  order: Order,
-): (readonly [table: string, when: string])[] {
-  return tablesOf(state).flatMap((table): (readonly [string, string])[] => {
-    const soon = table === WAITING ? '' : ' and d.id > k.event_id and d.id < k.soon';
-    const made: readonly [string, string] = [table, `${soon} and d.job_id is null`];
-    return order === 'own' ? [made] : [made, [table, ' and d.job_id is not null']];
-  });
+/** The deliveries of these events: those that were made with them, or what jobs made later. */
+export function joinedToKeys(
+  events: string,
+  ...[table, { isOne, isMade }]: readonly [
+    table: string,
+    { readonly isOne: boolean; readonly isMade: boolean },
+  ]
+): From {
+  const soon = table === WAITING ? '' : ' and d.id > k.event_id and d.id < k.soon';
+  const when = isMade ? `${soon} and d.job_id is null` : ' and d.job_id is not null';
+  const picks = isOne ? `\n          and ${COMMON_PICK}` : '';
+  return (where) => `
+  from ${events}
+ cross join lateral (
+       select d.*
+         from ${table}${where}
+          and d.event_id = k.event_id${when}${picks}
+       offset 0) d`;
 }
 
 function bounded({ tenant, from, to }: DeliveryQuery, { before, floor }: Bounds): Conditions {

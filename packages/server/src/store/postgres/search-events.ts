@@ -3,8 +3,8 @@ import { COUNT_LIMIT, type Count, type EventQuery, type EventRow, type LogQuery 
 import { text, toEventRow } from '../rows.ts';
 import { Conditions } from './conditions.ts';
 import type { Database, Statement } from './database.ts';
+import { eventsOfDeliveries } from './event-sources.ts';
 import { type Asked, type Bounds, choose, slicesOf, type Source } from './search.ts';
-import { deliverySlices } from './search-deliveries.ts';
 import { alongKeys, newestOfKeys, type Terms, termsOf } from './search-parts.ts';
 
 export const EVENT_COLUMNS = `
@@ -124,23 +124,4 @@ function bounded({ tenant, from, to }: EventQuery, { before, floor }: Bounds): C
   if (before !== undefined) conditions.add('e.id < ?', before);
   if (floor !== undefined) conditions.add('e.id >= ?', floor);
   return conditions;
-}
-
-/**
- * Deliveries are younger than their event and older than the next one, so that the order of the
- * ones is that of the others. The next slice goes on below the last event that was found.
- */
-async function* eventsOfDeliveries(
-  database: Database,
-  query: EventQuery,
-): AsyncGenerator<readonly Id[]> {
-  const slices = deliverySlices(database, query, 'events');
-  let last: Id | undefined;
-  for (;;) {
-    const slice = await slices.next(last);
-    if (slice.done === true) return;
-    const ids = [...new Set(slice.value.rows.map((row) => text(row, 'event_id')))];
-    last = ids.at(-1) ?? last;
-    yield ids;
-  }
 }

@@ -96,7 +96,7 @@ function addKeys(conditions: Conditions, tenant: string, keys: readonly string[]
 }
 
 /** An event may be a little older than its deliveries: the ids of one call have about one time. */
-const SLACK_MS = 1000;
+export const SLACK_MS = 1000;
 /** What is younger than all deliveries that were made with the event. */
 const SOON = `lpad(to_hex(('x' || left(k.event_id, 12))::bit(48)::bigint + ${SLACK_MS}), 12, '0')`;
 

@@ -26,7 +26,10 @@ export type Source = {
   readonly along?: Along;
 };
 
-export type Along = { readonly id: string; readonly place: (bounds: Bounds) => Place };
+export type Along = {
+  readonly id: string;
+  readonly place: (bounds: Bounds, rows: number) => Place;
+};
 
 export type Asked = {
   /** What is selected of each row, its id within: no more than is needed, so that little is planned and read. */
@@ -49,16 +52,16 @@ const FIRST_OF_SOME = 2;
 const SMALL = 1000;
 
 /** The smallest of the sources when it is small, else the first: they come the most telling first. */
-export async function choose(
+export async function choose<S extends Source>(
   database: Database,
-  sources: readonly [Source, ...Source[]],
+  sources: readonly [S, ...S[]],
   before: { readonly before?: Id },
-): Promise<Source> {
+): Promise<S> {
   const [first] = sources;
   if (sources.length === 1) return first;
   const sizes = await Promise.all(
     sources.map(async ({ place, along }) => {
-      const part = along?.place(before) ?? place(before, SMALL);
+      const part = (along?.place ?? place)(before, SMALL);
       const sql = `
 select count(*) as count
   from (${ofEach(part, '1')}
@@ -73,16 +76,13 @@ select count(*) as count
 
 type Wanted = { readonly before?: Id; readonly limit: number };
 
-/**
- * The newest rows of the source, slice by slice, for as long as the caller goes on: below the id that
- * is passed to `next`, where that is lower than what was looked through.
- */
+/** The newest rows of the source, slice by slice, for as long as the caller goes on. */
 export async function* slicesOf(
   database: Database,
   asked: Asked,
   source: Source,
   { before: first, limit }: Wanted,
-): AsyncGenerator<Slice, void, Id | undefined> {
+): AsyncGenerator<Slice> {
   let before = first;
   let found = 0;
   let looked = 0;
@@ -91,9 +91,9 @@ export async function* slicesOf(
     const rows = SLICES[size] ?? 0;
     const bounds = before === undefined ? {} : { before };
     const slice = await readSlice(database, asked, source, { ...bounds, limit, rows });
-    const goOn = yield slice;
+    yield slice;
     if (slice.next === null) return;
-    before = goOn !== undefined && goOn < slice.next ? goOn : slice.next;
+    before = slice.next;
     found += slice.rows.length;
     looked += rows;
   }
@@ -139,8 +139,8 @@ async function floorOf(
   { source, id, rows }: { readonly source: Source; readonly id: string; readonly rows: number },
   below: { readonly before?: Id },
 ): Promise<Id | null> {
-  const along = source.along ?? { id, place: (bounds: Bounds) => source.place(bounds, rows) };
-  const part = along.place(below);
+  const along = source.along ?? { id, place: source.place };
+  const part = along.place(below, rows);
   const newest = `\n order by ${along.id} desc\n limit ${rows}`;
   const sql = `
 select id

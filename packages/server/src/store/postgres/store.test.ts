@@ -254,7 +254,40 @@ test('the newest are found at once among many that the database has not counted 
   }
   const from = performance.now();
   assert.equal((await store.deliveries({ tenant: 't', limit: 50 })).length, 50);
+  const query = { tenant: 't', state: 'delivered', registrationId: 'r', limit: 50 } as const;
+  assert.equal((await store.events(query)).length, 50);
   assert.ok(performance.now() - from < 500, `${performance.now() - from} ms`);
+  await store.close();
+});
+
+test('events that two nodes accepted in one millisecond are all found, page by page', async () => {
+  const store = await joined(await fresh());
+  const start = Date.now();
+  const wanted: string[] = [];
+  for (let n = 0; n < 30; n += 1) {
+    // The ids of two nodes, of which the younger event has the older delivery.
+    const at = idAt(start + Math.floor(n / 2) * 10);
+    const [counter, delivery] = n % 2 === 0 ? ['7000', '7003'] : ['7001', '7002'];
+    const made = madeAt(start);
+    const id = `${at}${counter}${made.id.slice(16)}`;
+    const deliveries = made.deliveries.map((each) => {
+      return { ...each, id: `${at}${delivery}${each.id.slice(16)}` };
+    });
+    wanted.unshift(id);
+    await store.accept([{ events: [{ ...made, id, deliveries }], idempotency: null }]);
+  }
+  for (const limit of [1, 2, 3]) {
+    const found: string[] = [];
+    for (let below: { before?: string } = {}; ;) {
+      const query = { tenant: 't', registrationId: 'r', limit, ...below };
+      const page = await store.events(query);
+      found.push(...page.map(({ id }) => id));
+      const last = page.at(-1);
+      if (last === undefined) break;
+      below = { before: last.id };
+    }
+    assert.deepEqual(found, wanted);
+  }
   await store.close();
 });
 

@@ -12,23 +12,16 @@ import {
   type Terms,
 } from './search-parts.ts';
 
-/**
- * Where the deliveries of a look-up can be found, the most telling first: in the order of their own
- * ids, or by their keys in that of their events, where events are looked for.
- */
-export function deliverySources(
-  query: DeliveryQuery,
-  terms: Terms,
-  order: 'own' | 'events',
-): readonly Source[] {
+/** Where the deliveries of a look-up can be found, the most telling first. */
+export function deliverySources(query: DeliveryQuery, terms: Terms): readonly Source[] {
   const { tenant, eventId, registrationId, state } = query;
   const ofTenant: Condition = ['d.tenant = ?', tenant];
   const sources: Source[] = [];
   if (eventId !== undefined)
     sources.push(one('event', stream(BY_EVENT, [ofTenant, ['d.event_id = ?', eventId]])));
-  const byKey = isUncommon(query, terms) ? UNCOMMON_BY_EVENT_OF_KEY : BY_EVENT_OF_KEY;
+  const byKey = indexByKey(query, terms);
   if (terms.subject !== undefined)
-    sources.push(ofKeys('subject', { tenant, keys: terms.subject, byKey, order }));
+    sources.push(ofKeys('subject', { tenant, keys: terms.subject, byKey }));
   if (terms.outcome !== undefined && !terms.mayBeDelivered) sources.push(ofOutcomes(terms.outcome));
   if (state !== undefined && isRare(state))
     sources.push(one('state', stream(BY_STATE, [ofTenant, [IN_STATE, stateCode(state)]])));
@@ -38,10 +31,15 @@ export function deliverySources(
     sources.push(one('registration', stream(BY_REGISTRATION, [ofTenant, theirs])));
   }
   if (terms.action !== undefined)
-    sources.push(ofKeys('action', { tenant, keys: terms.action, byKey, order }));
+    sources.push(ofKeys('action', { tenant, keys: terms.action, byKey }));
   if (sources.length === 0) sources.push(one('tenant', stream('', [ofTenant])));
   if (state === 'pending') sources.push(pendingSource(query));
   return sources;
+}
+
+/** How deliveries are joined with the keys of their events. */
+export function indexByKey(query: DeliveryQuery, terms: Terms): string {
+  return isUncommon(query, terms) ? UNCOMMON_BY_EVENT_OF_KEY : BY_EVENT_OF_KEY;
 }
 
 function isRare(state: DeliveryState): boolean {
@@ -71,7 +69,8 @@ function one(name: string, only: Stream): Source {
 
 function stream(index: string, range: readonly Condition[]): Stream {
   return {
-    select: `\nselect d.id\n  from deliveries d ${index}`,
+    id: 'd.id',
+    from: `\n  from deliveries d ${index}`,
     joined: [],
     range,
     bounded: [DELIVERY_ID],
@@ -83,28 +82,30 @@ type Keyed = {
   readonly tenant: string;
   readonly keys: readonly number[];
   readonly byKey: string;
-  readonly order: 'own' | 'events';
 };
 
 /** What was made with its event lies where that does; what a job made later is looked through by itself. */
-function ofKeys(name: string, { tenant, keys, byKey, order }: Keyed): Source {
-  const isOwn = order === 'own';
+function ofKeys(name: string, { tenant, keys, byKey }: Keyed): Source {
   const streams = keyStreams(keys).map((along): Stream => ({
-    select: `
-select d.id
-  from key_events k
- cross join deliveries d ${byKey}
-   and d.tenant = ?
-   ${isOwn ? 'and d.job_id is null' : ''}
-   and ${COMMON_PICK}`,
+    id: 'd.id',
+    from: `${joinedToKeys(byKey)}
+   and d.job_id is null`,
     joined: [tenant],
     range: along.range,
     bounded: [DELIVERY_ID, KEY_EVENT_ID],
     order: 'k.event_id desc, d.id desc',
     along,
   }));
-  const later = isOwn ? [ofJobs(tenant, keys)] : [];
-  return { name, streams: [...streams, ...later], covers: [name] };
+  return { name, streams: [...streams, ofJobs(tenant, keys)], covers: [name] };
+}
+
+/** Deliveries of a tenant that carry a key, with that. */
+export function joinedToKeys(byKey: string): string {
+  return `
+  from key_events k
+ cross join deliveries d ${byKey}
+   and d.tenant = ?
+   and ${COMMON_PICK}`;
 }
 
 function ofJobs(tenant: string, keys: readonly number[]): Stream {

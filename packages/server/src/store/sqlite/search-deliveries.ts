@@ -3,9 +3,9 @@ import type { Id } from '../../core/id.ts';
 import type { DeliveryQuery, DeliveryRow } from '../port.ts';
 import type { Condition } from './conditions.ts';
 import type { Slice } from './protocol.ts';
-import { type Row, stateCode, text, toDeliveryRow } from '../rows.ts';
+import { stateCode, toDeliveryRow } from '../rows.ts';
 import { deliverySources } from './delivery-sources.ts';
-import { chooseSource, newestOf, type SliceQuery } from './search.ts';
+import { chooseSource, newestOf, type SliceQuery, type Source } from './search.ts';
 import { CARRIES_KEY, type Terms, termsOf } from './search-parts.ts';
 
 export const DELIVERY_COLUMNS = `
@@ -35,52 +35,36 @@ export function searchDeliveries(
   database: DatabaseSync,
   query: SliceQuery & DeliveryQuery,
 ): Slice<Found> {
-  const { rows: ids, next } = sliceOfDeliveries(database, query, 'own');
+  const { rows: ids, next } = sliceOf(database, query, deliverySources);
   if (query.idsOnly === true) return { rows: ids, next };
-  const rows = readDeliveries(database, query.tenant, ids, WHOLE);
+  const rows = database
+    .prepare(`${DELIVERY_COLUMNS}${BY_ID}${WITH_EVENT_AND_OUTCOME}`)
+    .all(JSON.stringify(ids), query.tenant);
   return { rows: rows.map(toDeliveryRow), next };
 }
 
-type Wanted = { readonly columns: string; readonly joined: string };
-const WHOLE: Wanted = { columns: DELIVERY_COLUMNS, joined: WITH_EVENT_AND_OUTCOME };
+/** What must be so of a delivery, and what that is called. */
+export type Part = { readonly name: string; readonly condition: Condition };
 
-/** The events of these deliveries, in their order. */
-export function eventsOf(database: DatabaseSync, tenant: string, ids: readonly Id[]): Id[] {
-  const wanted = { columns: '\nselect d.event_id', joined: '' };
-  const rows = readDeliveries(database, tenant, ids, wanted);
-  return [...new Set(rows.map((row) => text(row, 'event_id')))];
-}
+type Sources = (query: DeliveryQuery, terms: Terms, parts: readonly Part[]) => readonly Source[];
 
-function readDeliveries(
-  database: DatabaseSync,
-  ...[tenant, ids, { columns, joined }]: readonly [string, readonly Id[], Wanted]
-): Row[] {
-  return database.prepare(`${columns}${BY_ID}${joined}`).all(JSON.stringify(ids), tenant);
-}
-
-/** The same, by their ids. */
-export function sliceOfDeliveries(
+/** What sources give of the deliveries that a look-up means: the newest ids. */
+export function sliceOf(
   database: DatabaseSync,
   query: SliceQuery & DeliveryQuery,
-  order: 'own' | 'events',
+  sourcesOf: Sources,
 ): Slice<Id> {
   const terms = termsOf(database, query);
   if (terms === undefined) return { rows: [], next: null };
   const parts = partsOf(query, terms);
   const names = parts.map(({ name }) => name);
-  const { source, rows, next } = chooseSource(
-    database,
-    deliverySources(query, terms, order),
-    query,
-    names,
-  );
+  const sources = sourcesOf(query, terms, parts);
+  const { source, rows, next } = chooseSource(database, sources, query, names);
   const left = parts.filter(({ name }) => !source.covers.includes(name));
   const filter = left.map(({ condition }) => condition);
   const { ids, before } = newestOf(database, source, { ...query, rows, filter });
   return { rows: ids, next: before === null ? null : { before, source: next } };
 }
-
-type Part = { readonly name: string; readonly condition: Condition };
 
 /** Everything that must be so of a delivery. */
 function partsOf({ registrationId, eventId, state }: DeliveryQuery, terms: Terms): Part[] {

@@ -2,10 +2,11 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Id } from '../../core/id.ts';
 import type { EventQuery, EventRow } from '../port.ts';
 import type { Condition } from './conditions.ts';
+import { sourcesOfEvents } from './event-sources.ts';
 import type { Slice } from './protocol.ts';
 import { toEventRow } from '../rows.ts';
 import { chooseSource, newestOf, type SliceQuery, type Source } from './search.ts';
-import { eventsOf, sliceOfDeliveries } from './search-deliveries.ts';
+import { sliceOf } from './search-deliveries.ts';
 import { eventHasKey, keyStreams, type Terms, termsOf } from './search-parts.ts';
 
 export const EVENT_COLUMNS = `
@@ -57,7 +58,8 @@ function eventSources({ tenant }: EventQuery, { subject, action }: Terms): Sourc
     sources.push({ name: 'action', streams: keyStreams(action), covers: ['action'] });
   if (sources.length > 0) return sources;
   const all = {
-    select: '\nselect e.id\n  from events e indexed by events_by_id',
+    id: 'e.id',
+    from: '\n  from events e indexed by events_by_id',
     joined: [],
     range: [['e.tenant = ?', tenant] as const],
     bounded: [{ id: 'e.id', asId: '?', slackMs: 0 } as const],
@@ -89,16 +91,7 @@ function readEvents(
     .map(toEventRow);
 }
 
-/**
- * Deliveries are younger than their event and older than the next one, so that the order of the
- * ones is that of the others. The next slice goes on below the last event that was found.
- */
 function eventsOfDeliveries(database: DatabaseSync, query: SliceQuery & EventQuery): Slice<Found> {
-  const slice = sliceOfDeliveries(database, query, 'events');
-  const ids = eventsOf(database, query.tenant, slice.rows);
-  const rows = readEvents(database, query, ids);
-  const last = ids.at(-1);
-  const { next } = slice;
-  const goesOn = next !== null && last !== undefined && last < next.before;
-  return { rows, next: goesOn ? { ...next, before: last } : next };
+  const slice = sliceOf(database, query, (...asked) => sourcesOfEvents(database, ...asked));
+  return { rows: readEvents(database, query, slice.rows), next: slice.next };
 }

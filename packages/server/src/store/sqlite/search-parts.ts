@@ -17,6 +17,8 @@ export type Terms = {
 /** An event may be a little older than its deliveries: the ids of one call have about one time. */
 const SLACK_MS = 1000;
 export const DELIVERY_ID: Bounded = { id: 'd.id', asId: '?', slackMs: 0 };
+/** The event of a key, as ids are written. */
+export const KEY_EVENT = 'lower(hex(k.event_id))';
 export const KEY_EVENT_ID: Bounded = { id: 'k.event_id', asId: 'unhex(?)', slackMs: SLACK_MS };
 
 /** True for deliveries that carry a notification which has the key, and not just others of its event. */
@@ -90,7 +92,8 @@ function likeOf(words: string): string {
 /** Events by their keys. */
 export function keyStreams(keys: readonly number[]): Stream[] {
   return keys.map((key) => ({
-    select: '\nselect lower(hex(k.event_id)) as id\n  from key_events k',
+    id: KEY_EVENT,
+    from: '\n  from key_events k',
     joined: [],
     range: [['k.key_id = ?', key]],
     bounded: [{ ...KEY_EVENT_ID, slackMs: 0 }],

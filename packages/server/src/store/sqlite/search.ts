@@ -5,9 +5,11 @@ import { integer, text } from '../rows.ts';
 
 /** Ids in an index, newest first: one range of it. */
 export type Stream = {
-  /** `select … as id`, with everything up to the `where`. */
-  readonly select: string;
-  /** Values of the placeholders in `select`. */
+  /** What gives the id. */
+  readonly id: string;
+  /** Everything between that and the `where`. */
+  readonly from: string;
+  /** Values of the placeholders in `from`. */
   readonly joined: readonly SQLInputValue[];
   readonly range: readonly Condition[];
   /** The columns that bounds of time and page are set on. */
@@ -15,6 +17,8 @@ export type Stream = {
   readonly order: string;
   /** What the stream is read along, where that is a narrower index than the one it takes ids from. */
   readonly along?: Stream;
+  /** True when all sources have it, so that it does not tell them apart. */
+  readonly isShared?: boolean;
 };
 
 /** How a column takes an id, and how much older than the id in question its own may be. */
@@ -113,11 +117,11 @@ function sizeOf(
   { query, cap }: { readonly query: Bounds; readonly cap: number },
 ): number {
   let size = 0;
-  for (const { along, ...stream } of streams) {
+  for (const { along, ...stream } of streams.filter(({ isShared }) => isShared !== true)) {
     if (size >= cap) return size;
-    const { select, range, joined, bounded } = along ?? stream;
+    const { id, from, range, joined, bounded } = along ?? stream;
     const conditions = [...range, ...boundsOf(bounded, query)];
-    const sql = `select count(*) as count from (${select}${where(conditions)}\n limit ?)`;
+    const sql = `select count(*) as count from (\nselect ${id}${from}${where(conditions)}\n limit ?)`;
     const row = database.prepare(sql).get(...joined, ...values(conditions), cap - size);
     size += integer(row ?? {}, 'count');
   }
@@ -135,9 +139,11 @@ export function newestOf(
 ): Found {
   const isWhole = filter.length === 0 && streams.every(({ along }) => along === undefined);
   const floor = isWhole ? null : floorOf(database, streams, { ...bounds, rows });
-  const { ids } = readAll(database, streams, { ...bounds, floor, rows: limit, filter });
-  const last = ids.length < limit ? floor : ids[limit - 1];
-  return { ids: ids.slice(0, limit), before: last ?? null };
+  const read = readAll(database, streams, { ...bounds, floor, rows: limit, filter });
+  // The same id may have been read more than once, so that fewer are found though there are more.
+  const end = highest(floor, read.floor);
+  const last = read.ids.length < limit ? end : read.ids[limit - 1];
+  return { ids: read.ids.slice(0, limit), before: last ?? null };
 }
 
 type Asked = Bounds & {
@@ -193,11 +199,11 @@ function readAll(
 
 function readStream(
   database: DatabaseSync,
-  { select, joined, range, bounded, order }: Stream,
+  { id, from, joined, range, bounded, order }: Stream,
   { rows, filter = [], skip = 0, ...bounds }: Reading,
 ): Id[] {
   const conditions = [...range, ...boundsOf(bounded, bounds), ...filter];
-  const sql = `${select}${where(conditions)}\n order by ${order}\n limit ? offset ?`;
+  const sql = `\nselect ${id} as id${from}${where(conditions)}\n order by ${order}\n limit ? offset ?`;
   const found = database.prepare(sql).all(...joined, ...values(conditions), rows, skip);
   return found.map((row) => text(row, 'id'));
 }

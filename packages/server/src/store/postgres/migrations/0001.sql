@@ -211,6 +211,7 @@ create index deliveries_by_event on deliveries (tenant, event_id);
 create index deliveries_by_class on deliveries (tenant, class, id, registration_id) where class is not null;
 create index deliveries_uncommon on deliveries (tenant, event_id, class) where class is not null;
 create index deliveries_by_job on deliveries (tenant, id) where job_id is not null;
+create index deliveries_by_event_of_job on deliveries (tenant, event_id, registration_id, state, class) where job_id is not null;
 create index deliveries_pending on deliveries (shard, tenant, registration_id, behind, due_at, id) where state = 0;
 create index deliveries_held on deliveries (shard, tenant, registration_id, id) where state = 3;
 -- Last of all: of indexes that seem equally good PostgreSQL takes the youngest, and all do while it thinks
@@ -246,6 +247,7 @@ create index ended_by_sequence on ended_deliveries (tenant, registration_id, seq
 create index ended_by_event on ended_deliveries (tenant, event_id);
 -- Deliveries that are younger than their events by more than a moment.
 create index ended_by_job on ended_deliveries (event_id) where job_id is not null;
+create index ended_by_event_of_job on ended_deliveries (tenant, event_id, registration_id, state, class) where job_id is not null;
 create index ended_of_jobs on ended_deliveries (tenant, id) where job_id is not null;
 alter table ended_deliveries add primary key (tenant, id);
 create table ended_deliveries_other partition of ended_deliveries default;

@@ -1,0 +1,79 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { idAt } from '../../core/id.ts';
+import type { EventQuery } from '../port.ts';
+import type { Condition } from './conditions.ts';
+import { deliverySources, indexByKey, joinedToKeys } from './delivery-sources.ts';
+import type { Part } from './search-deliveries.ts';
+import type { Source, Stream } from './search.ts';
+import { KEY_EVENT, keyStreams, type Terms } from './search-parts.ts';
+
+/**
+ * Where the events of deliveries can be found, in the order of events. Deliveries that were made with
+ * their event are younger than that and older than the next one, so that they lie in its order too.
+ * What a job made later does not, and is read along an index of its own where there is any.
+ */
+export function sourcesOfEvents(
+  database: DatabaseSync,
+  query: EventQuery,
+  ...[terms, parts]: readonly [Terms, readonly Part[]]
+): readonly Source[] {
+  const isMixed = hasMadeByJobs(database, query);
+  return deliverySources(query, terms).map((source) => {
+    const keys = keysOf(source, terms);
+    if (keys !== undefined) return { ...source, streams: byKeys(query, terms, keys) };
+    const streams = source.streams.map((stream) => ({ ...stream, id: 'd.event_id' }));
+    if (!isMixed) return { ...source, streams };
+    const { tenant } = query;
+    const made = streams.map((stream) =>
+      withRange(stream, ['d.job_id is null and d.tenant = ?', tenant]),
+    );
+    const covered = parts.filter(({ name }) => source.covers.includes(name));
+    const conditions = covered.map(({ condition }) => condition);
+    return { ...source, streams: [...made, ofJobs(tenant, conditions)] };
+  });
+}
+
+const OF_JOBS = 'd.job_id is not null and d.tenant = ?';
+
+/** A delivery is younger than its event, however it was made. */
+function hasMadeByJobs(database: DatabaseSync, { tenant, from }: EventQuery): boolean {
+  const sql = `
+select 1
+  from deliveries d indexed by deliveries_by_job
+ where ${OF_JOBS}
+   and d.id >= ?
+ limit 1`;
+  return database.prepare(sql).get(tenant, idAt(from ?? 0)) !== undefined;
+}
+
+function keysOf({ name }: Source, { subject, action }: Terms): readonly number[] | undefined {
+  if (name === 'subject') return subject;
+  return name === 'action' ? action : undefined;
+}
+
+function byKeys(query: EventQuery, terms: Terms, keys: readonly number[]): Stream[] {
+  return keyStreams(keys).map((along) => ({
+    ...along,
+    id: KEY_EVENT,
+    from: joinedToKeys(indexByKey(query, terms)),
+    joined: [query.tenant],
+    along,
+  }));
+}
+
+function withRange(stream: Stream, condition: Condition): Stream {
+  return { ...stream, range: [...stream.range, condition] };
+}
+
+function ofJobs(tenant: string, conditions: readonly Condition[]): Stream {
+  const along: Stream = {
+    id: 'd.event_id',
+    from: '\n  from deliveries d indexed by deliveries_by_event_of_job',
+    joined: [],
+    range: [[OF_JOBS, tenant]],
+    bounded: [{ id: 'd.event_id', asId: '?', slackMs: 0 }],
+    order: 'd.event_id desc',
+    isShared: true,
+  };
+  return { ...along, range: [...along.range, ...conditions], along };
+}
