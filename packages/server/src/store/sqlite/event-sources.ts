@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { idAt } from '../../core/id.ts';
+import { type Id, idAt } from '../../core/id.ts';
 import type { EventQuery } from '../port.ts';
+import { text } from '../rows.ts';
 import type { Condition } from './conditions.ts';
 import { deliverySources, indexByKey, joinedToKeys } from './delivery-sources.ts';
 import type { Part } from './search-deliveries.ts';
@@ -17,19 +18,17 @@ export function sourcesOfEvents(
   query: EventQuery,
   ...[terms, parts]: readonly [Terms, readonly Part[]]
 ): readonly Source[] {
+  const { tenant } = query;
   const isMixed = hasMadeByJobs(database, query);
+  const knownDownTo = (id: Id): Id => madeDownTo(database, tenant, id);
   return deliverySources(query, terms).map((source) => {
     const keys = keysOf(source, terms);
     if (keys !== undefined) return { ...source, streams: byKeys(query, terms, keys) };
-    const streams = source.streams.map((stream) => ({ ...stream, id: 'd.event_id' }));
-    if (!isMixed) return { ...source, streams };
-    const { tenant } = query;
-    const made = streams.map((stream) =>
-      withRange(stream, ['d.job_id is null and d.tenant = ?', tenant]),
-    );
+    const made = source.streams.map((along) => madeWithEvents(along, tenant, isMixed));
     const covered = parts.filter(({ name }) => source.covers.includes(name));
     const conditions = covered.map(({ condition }) => condition);
-    return { ...source, streams: [...made, ofJobs(tenant, conditions)] };
+    const later = isMixed ? [madeByJobs(tenant, conditions)] : [];
+    return { ...source, streams: [...made, ...later], knownDownTo };
   });
 }
 
@@ -61,11 +60,32 @@ function byKeys(query: EventQuery, terms: Terms, keys: readonly number[]): Strea
   }));
 }
 
-function withRange(stream: Stream, condition: Condition): Stream {
-  return { ...stream, range: [...stream.range, condition] };
+/** Rows that are not meant are passed over in the index: only what is left is read for its event. */
+function madeWithEvents(along: Stream, tenant: string, isMixed: boolean): Stream {
+  const joined = `
+ cross join deliveries o
+    on o.tenant = ?
+   and o.id = c.id${isMixed ? '\n   and o.job_id is null' : ''}`;
+  return {
+    ...along,
+    along,
+    turned: { id: 'o.event_id', joined, values: [tenant], isWhole: !isMixed },
+  };
 }
 
-function ofJobs(tenant: string, conditions: readonly Condition[]): Stream {
+/** The event down to which all are known when deliveries are, down to this one. */
+function madeDownTo(database: DatabaseSync, tenant: string, id: Id): Id {
+  const sql = `
+select event_id
+  from deliveries
+ where tenant = ?
+   and id = ?
+   and job_id is null`;
+  const row = database.prepare(sql).get(tenant, id);
+  return row === undefined ? id : text(row, 'event_id');
+}
+
+function madeByJobs(tenant: string, conditions: readonly Condition[]): Stream {
   const along: Stream = {
     id: 'd.event_id',
     from: '\n  from deliveries d indexed by deliveries_by_event_of_job',

@@ -17,8 +17,19 @@ export type Stream = {
   readonly order: string;
   /** What the stream is read along, where that is a narrower index than the one it takes ids from. */
   readonly along?: Stream;
+  /** What is given in place of the ids, which are `c` in it and in its own order. */
+  readonly turned?: Turned;
   /** True when all sources have it, so that it does not tell them apart. */
   readonly isShared?: boolean;
+};
+
+export type Turned = {
+  readonly id: string;
+  /** Everything after the ids. */
+  readonly joined: string;
+  readonly values: readonly SQLInputValue[];
+  /** True when there is one for each. */
+  readonly isWhole: boolean;
 };
 
 /** How a column takes an id, and how much older than the id in question its own may be. */
@@ -34,6 +45,8 @@ export type Source = {
   readonly streams: readonly Stream[];
   /** What need not be looked at in each row that this gives. */
   readonly covers: readonly string[];
+  /** Down to which id this is known when it was read along down to another; the same where it is left out. */
+  readonly knownDownTo?: (id: Id) => Id;
 };
 
 export type Bounds = {
@@ -134,16 +147,22 @@ function sizeOf(
  */
 export function newestOf(
   database: DatabaseSync,
-  { streams }: Source,
+  source: Source,
   { limit, rows, filter, ...bounds }: Asked,
 ): Found {
-  const isWhole = filter.length === 0 && streams.every(({ along }) => along === undefined);
-  const floor = isWhole ? null : floorOf(database, streams, { ...bounds, rows });
+  const { streams } = source;
+  const isWhole = filter.length === 0 && streams.every(isAllOfIts);
+  const floor = isWhole ? null : floorOf(database, source, { ...bounds, rows });
   const read = readAll(database, streams, { ...bounds, floor, rows: limit, filter });
   // The same id may have been read more than once, so that fewer are found though there are more.
   const end = highest(floor, read.floor);
   const last = read.ids.length < limit ? end : read.ids[limit - 1];
   return { ids: read.ids.slice(0, limit), before: last ?? null };
+}
+
+/** True when nothing that the stream is read along is left out. */
+function isAllOfIts({ along, turned }: Stream): boolean {
+  return along === undefined || turned?.isWhole === true;
 }
 
 type Asked = Bounds & {
@@ -152,16 +171,31 @@ type Asked = Bounds & {
   readonly filter: readonly Condition[];
 };
 
-/** The id down to which a source has so many rows; null when it has fewer. */
+/** The id down to which a source has about so many rows; null when it has fewer. */
 function floorOf(
+  database: DatabaseSync,
+  { streams, knownDownTo }: Source,
+  asked: Bounds & { readonly rows: number },
+): Id | null {
+  const narrow = (isShared: boolean): Stream[] =>
+    streams
+      .filter((stream) => (stream.isShared ?? false) === isShared)
+      .map(({ along, ...stream }) => along ?? stream);
+  const own = endOf(database, narrow(false), asked);
+  const known = own === null || knownDownTo === undefined ? own : knownDownTo(own);
+  return highest(known, endOf(database, narrow(true), asked));
+}
+
+/** The id of the last of so many rows; null when there are fewer. */
+function endOf(
   database: DatabaseSync,
   streams: readonly Stream[],
   { rows, ...bounds }: Bounds & { readonly rows: number },
 ): Id | null {
-  const narrow = streams.map(({ along, ...stream }) => along ?? stream);
-  const [first] = narrow;
-  if (first === undefined || narrow.length > 1)
-    return readAll(database, narrow, { ...bounds, floor: null, rows, filter: [] }).floor;
+  const [first] = streams;
+  if (first === undefined) return null;
+  if (streams.length > 1)
+    return readAll(database, streams, { ...bounds, floor: null, rows, filter: [] }).floor;
   const [last] = readStream(database, first, { ...bounds, floor: null, rows: 1, skip: rows - 1 });
   return last ?? null;
 }
@@ -199,13 +233,20 @@ function readAll(
 
 function readStream(
   database: DatabaseSync,
-  { id, from, joined, range, bounded, order }: Stream,
+  { id, from, joined, range, bounded, order, turned }: Stream,
   { rows, filter = [], skip = 0, ...bounds }: Reading,
 ): Id[] {
   const conditions = [...range, ...boundsOf(bounded, bounds), ...filter];
-  const sql = `\nselect ${id} as id${from}${where(conditions)}\n order by ${order}\n limit ? offset ?`;
-  const found = database.prepare(sql).all(...joined, ...values(conditions), rows, skip);
+  const ids = `\nselect ${id} as id${from}${where(conditions)}\n order by ${order}`;
+  const sql = turned === undefined ? ids : turnedInto(turned, ids);
+  const asked = [...joined, ...values(conditions), ...(turned?.values ?? [])];
+  const found = database.prepare(`${sql}\n limit ? offset ?`).all(...asked, rows, skip);
   return found.map((row) => text(row, 'id'));
+}
+
+/** The limit, which is none, keeps SQLite from making one select of both and sorting what that finds. */
+function turnedInto({ id, joined }: Turned, ids: string): string {
+  return `\nselect ${id} as id\n  from (${ids}\n limit -1) c${joined}`;
 }
 
 function boundsOf(
