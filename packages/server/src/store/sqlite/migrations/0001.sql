@@ -181,7 +181,7 @@ create index deliveries_by_outcome on deliveries (outcome, id, registration_id, 
 create index deliveries_by_state on deliveries (tenant, state, id, registration_id) where state in (2, 3, 4);
 -- What is younger than its event.
 create index deliveries_by_job on deliveries (tenant, id) where job_id is not null;
-create index deliveries_by_event_of_job on deliveries (tenant, event_id, registration_id, state, outcome) where job_id is not null;
+create index deliveries_by_event_of_job on deliveries (tenant, event_id, registration_id, state, outcome, job_id) where job_id is not null;
 create index deliveries_uncommon on deliveries (event_id, state, outcome) where state > 1 or (state = 0 and outcome is not null);
 
 -- Registrations that have numbered deliveries. last: the highest number of a delivery that is not
