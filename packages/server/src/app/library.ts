@@ -134,7 +134,8 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
     registrations.forgetOldSecrets().then(() => log.learners.finishErasures());
   const waiting = (tenant: string): number => engine.waiting.of(tenant);
   const lookout = new Lookout({ tenants, keys, waiting, clock: systemClock, warn });
-  const manifests = openManifests({ store, tenants, registrations, engine, poke, telemetry });
+  const sent = { store, tenants, registrations };
+  const manifests = openManifests({ ...sent, index: indexer, engine, telemetry });
   const told = { metrics, warnings, lookout, manifests };
   return { library, engine, jobs, indexer, ...means, forget, ...told };
 }

@@ -8,7 +8,7 @@ export function openManifests({
   engine,
   telemetry,
   ...rest
-}: Pick<ManifestsOptions, 'store' | 'tenants' | 'registrations' | 'poke'> & {
+}: Pick<ManifestsOptions, 'store' | 'tenants' | 'registrations' | 'index'> & {
   readonly engine: Pick<Engine, 'shards' | 'accept'>;
   readonly telemetry: Pick<Telemetry, 'failed'>;
 }): Manifests {

@@ -29,6 +29,25 @@ function nameOfDay(day: number): string {
   return new Date(startOfDay(day)).toISOString().slice(0, 10);
 }
 
+/** Of the text of a manifest, whom it told of which day; undefined for any other text. */
+export function toldIn(text: string): { readonly id: Id; readonly day: number } | undefined {
+  const { Registration, Day } = membersOf(text);
+  const { Id: id } = Object(Registration) as { readonly Id?: unknown };
+  if (typeof id !== 'string' || typeof Day !== 'string') return undefined;
+  const at = Date.parse(Day);
+  return Number.isNaN(at) ? undefined : { id, day: dayOf(at) };
+}
+
+type Members = { readonly Registration?: unknown; readonly Day?: unknown };
+
+function membersOf(text: string): Members {
+  try {
+    return Object(JSON.parse(text)) as Members;
+  } catch {
+    return {};
+  }
+}
+
 /**
  * Adds up a manifest, delivery by delivery in the order of their numbers. The digest is SHA-256, in
  * lower-case hexadecimal, of a line for each: its number, a space, its id, a line feed.

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { AppError } from './errors.ts';
-import { readPublication } from './publication.ts';
+import { ownIdempotencyKey, readIdempotencyKey, readPublication } from './publication.ts';
 
 function refusal(text: string, kind: 'json' | 'ndjson' = 'json'): string {
   try {
@@ -138,4 +138,13 @@ test('a notification that is kept does not keep the body it came in', () => {
   );
   const bytesEach = (heap() - before) / kept.length;
   assert.ok(bytesEach < body.length / 10, `${bytesEach} bytes each`);
+});
+
+test('no key from outside is one of our own', () => {
+  const own = ownIdempotencyKey('Schoolbell.Manifest r1 2026-09-01');
+  assert.equal(readIdempotencyKey(own), undefined);
+  assert.match(
+    refusal(JSON.stringify({ Notifications: [{ Action: 'A' }], IdempotencyKey: own })),
+    /^bad_request: IdempotencyKey cannot be read/,
+  );
 });

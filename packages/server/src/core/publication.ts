@@ -264,6 +264,11 @@ export function readIdempotencyKey(value: unknown): string | undefined {
   return value;
 }
 
+/** The key of an event of our own: it begins with a character that none from outside may have. */
+export function ownIdempotencyKey(matter: string): string {
+  return `\u0001${matter}`;
+}
+
 const INSTANT =
   /^(\d{4})-(\d{2})-(\d{2})T(?:[01]\d|2[0-3]):\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
 

@@ -1,21 +1,31 @@
 import type { Clock } from '../core/clock.ts';
-import { dayOf, MANIFEST, type Manifest, ManifestSum, startOfDay } from '../core/manifest.ts';
+import type { Id } from '../core/id.ts';
+import {
+  dayOf,
+  MANIFEST,
+  type Manifest,
+  ManifestSum,
+  startOfDay,
+  toldIn,
+} from '../core/manifest.ts';
+import { ownIdempotencyKey } from '../core/publication.ts';
 import { type Registration, registrationKey } from '../core/registration.ts';
 import { shardOf } from '../core/shard.ts';
 import { manifestOf, notificationText } from '../core/warning.ts';
 import type { AcceptAnswer, AcceptRequest } from '../engine/acceptor.ts';
 import type { FeedRow, Store } from '../store/port.ts';
+import type { Indexer } from './indexer.ts';
 import type { Registrations, Tenants } from './library.ts';
 
 export type ManifestsOptions = {
-  readonly store: Pick<Store, 'feed'>;
+  readonly store: Pick<Store, 'feed' | 'events'>;
   readonly tenants: Pick<Tenants, 'list'>;
   readonly registrations: Pick<Registrations, 'list'>;
   /** The shards that this node sends for. */
   readonly shards: () => readonly number[];
   readonly accept: (request: AcceptRequest) => Promise<AcceptAnswer>;
-  /** Has what was accepted noted in the index. */
-  readonly poke: () => void;
+  /** Notes what was accepted, and so what was told. */
+  readonly index: Pick<Indexer, 'caughtUp' | 'poke'>;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
 };
@@ -27,12 +37,15 @@ const DAY_ENDS_AFTER_MS = 5 * 60_000;
 const MADE_UP_FOR_DAYS = 31;
 /** Rows read at a time, because they can be large. */
 const STEP = 32;
+/** Manifests read at a time. */
+const TOLD_STEP = 200;
 
 /**
- * Sends each registration that asks for it a manifest of the last day on which it was sent anything.
- * That day is read from the numbers themselves, so that nothing is kept about manifests: one that was
- * sent is a numbered delivery of a later day, and a day of nothing but manifests has none. Until that
- * day is over, its idempotency key keeps it from being sent twice.
+ * Sends each registration that asks for it manifests of the days since the last one that it was told
+ * of, in their order; where it was told of none lately, of the last day on which it was sent anything.
+ * Nothing is kept about manifests: what was told is in the log as events of their own, and when days
+ * began and ended is read from the numbers. A day of nothing but manifests has none. The idempotency
+ * key keeps two nodes from telling the same.
  */
 export class Manifests {
   readonly #options: ManifestsOptions;
@@ -48,8 +61,8 @@ export class Manifests {
 
   /** Begins at once: midnight may have passed while nothing ran. */
   start(): void {
-    this.look();
-    this.#timer = setInterval(() => this.look(), LOOKS_EVERY_MS);
+    void this.look();
+    this.#timer = setInterval(() => void this.look(), LOOKS_EVERY_MS);
     this.#timer.unref();
   }
 
@@ -60,23 +73,29 @@ export class Manifests {
     await this.#looking;
   }
 
-  look(): void {
+  /** Resolves when all registrations have been seen to. */
+  look(): Promise<void> {
     this.#looking ??= this.#lookOnce().finally(() => {
       this.#looking = undefined;
     });
+    return this.#looking;
   }
 
   async #lookOnce(): Promise<void> {
     const { clock, onError } = this.#options;
     const today = dayOf(clock.now() - DAY_ENDS_AFTER_MS);
     const asking = new Set<string>();
+    const told = new Map<string, Told>();
     for (const registration of this.#asking()) {
       if (this.#abort.signal.aborted) return;
       const key = registrationKey(registration);
       asking.add(key);
       if (this.#done.get(key) === today) continue;
+      const { tenant } = registration;
       try {
-        await this.#tell(registration, today);
+        const days = told.get(tenant) ?? (await this.#told(tenant, today));
+        told.set(tenant, days);
+        await this.#tellDays(registration, days.get(registration.id), today);
         this.#done.set(key, today);
       } catch (error) {
         onError(error);
@@ -94,14 +113,57 @@ export class Manifests {
         if (asksForManifests(registration) && owned.has(shardOf(registration))) yield registration;
   }
 
-  async #tell(registration: Registration, today: number): Promise<void> {
-    const { accept, poke, clock } = this.#options;
-    const manifest = await this.#manifest(registration, today);
+  /** The last day that each registration of the tenant was told of, as far as it can be made up for. */
+  async #told(tenant: string, today: number): Promise<Told> {
+    const { store, index } = this.#options;
+    await index.caughtUp();
+    const days = new Map<Id, number>();
+    const from = startOfDay(today - MADE_UP_FOR_DAYS);
+    const query = { tenant, action: MANIFEST, from, limit: TOLD_STEP };
+    for (let below: { readonly before?: Id } = {}; ;) {
+      const page = await store.events({ ...query, ...below });
+      for (const text of page.flatMap(({ notifications }) => notifications)) {
+        const told = toldIn(text);
+        if (told !== undefined) days.set(told.id, Math.max(told.day, days.get(told.id) ?? 0));
+      }
+      const last = page.at(-1);
+      if (last === undefined || page.length < TOLD_STEP) return days;
+      below = { before: last.id };
+    }
+  }
+
+  async #tellDays(
+    registration: Registration,
+    told: number | undefined,
+    today: number,
+  ): Promise<void> {
+    const first = told === undefined ? await this.#lastDayBefore(registration, today) : told + 1;
+    if (first === undefined) return;
+    for (let day = Math.max(first, today - MADE_UP_FOR_DAYS); day < today;) {
+      const before = await this.#lastBefore(registration, startOfDay(day));
+      const row = await this.#firstFrom(registration, before + 1);
+      if (row === undefined || this.#abort.signal.aborted) return;
+      const next = dayOf(row.createdAt);
+      if (next === day) await this.#tellDay(registration, before, day);
+      day = Math.max(day + 1, next);
+    }
+  }
+
+  async #lastDayBefore(registration: Registration, today: number): Promise<number | undefined> {
+    const last = await this.#lastBefore(registration, startOfDay(today));
+    const row = await this.#firstFrom(registration, last);
+    const day = row === undefined ? today : dayOf(row.createdAt);
+    return day >= today - MADE_UP_FOR_DAYS ? day : undefined;
+  }
+
+  async #tellDay(registration: Registration, before: number, day: number): Promise<void> {
+    const { accept, index, clock } = this.#options;
+    const manifest = await this.#manifest(registration, before, day);
     if (manifest === undefined || this.#abort.signal.aborted) return;
     const { tenant, id } = registration;
     const now = clock.now();
     const text = notificationText(manifestOf(registration, manifest), now);
-    const key = `${MANIFEST} ${id} ${manifest.day}`;
+    const key = ownIdempotencyKey(`${MANIFEST} ${id} ${manifest.day}`);
     const answer = await accept({
       events: [
         {
@@ -114,23 +176,20 @@ export class Manifests {
       ],
       idempotency: { tenant, key, hash: key },
     });
-    if (answer.kind === 'accepted' && !answer.isRepeated) poke();
+    if (answer.kind === 'accepted' && !answer.isRepeated) index.poke();
   }
 
-  /** Of the last day before today that has numbers; undefined where there is nothing to tell. */
-  async #manifest(registration: Registration, today: number): Promise<Manifest | undefined> {
-    const newest = await this.#firstFrom(
-      registration,
-      await this.#lastBefore(registration, startOfDay(today)),
-    );
-    if (newest === undefined) return undefined;
-    const day = dayOf(newest.createdAt);
-    if (day >= today || day < today - MADE_UP_FOR_DAYS) return undefined;
-    const before = await this.#lastBefore(registration, startOfDay(day));
+  /** Of what has higher numbers than `before`; undefined where there is nothing to tell of the day. */
+  async #manifest(
+    registration: Registration,
+    before: number,
+    day: number,
+  ): Promise<Manifest | undefined> {
+    const last = await this.#lastBefore(registration, startOfDay(day + 1));
     const sum = new ManifestSum();
     let isWorthIt = false;
     for await (const { sequence, id, actions } of this.#rows(registration, before)) {
-      if (sequence > newest.sequence || this.#abort.signal.aborted) break;
+      if (sequence > last || this.#abort.signal.aborted) break;
       sum.add(sequence, id);
       isWorthIt ||= actions.some((action) => action !== MANIFEST);
     }
@@ -176,6 +235,8 @@ export class Manifests {
     }
   }
 }
+
+type Told = ReadonlyMap<Id, number>;
 
 function asksForManifests({ filters }: Registration): boolean {
   return filters.some((name) => name.toLowerCase() === MANIFEST.toLowerCase());

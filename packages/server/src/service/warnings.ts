@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
+import { ownIdempotencyKey } from '../core/publication.ts';
 import { type Warning, notificationText } from '../core/warning.ts';
 import type { Mailer } from '../egress/mail.ts';
 import type { AcceptAnswer, AcceptRequest } from '../engine/acceptor.ts';
@@ -56,7 +57,10 @@ export function createWarnings(deps: WarningsDeps): Warnings {
       const day = Math.floor(now / DAY_MS);
       const matter = `${warning.name} ${warning.tenant} ${warning.about}`;
       if (!isNews(matter, day)) return;
-      const telling = tell(deps, mail.send, warning, { key: `${matter} ${day}`, now })
+      const telling = tell(deps, mail.send, warning, {
+        key: ownIdempotencyKey(`${matter} ${day}`),
+        now,
+      })
         .catch((error: unknown) => {
           told.delete(matter);
           deps.onError(error);
