@@ -145,6 +145,17 @@ test('a registration that was switched off is resumed, and how long it takes is 
   );
 });
 
+test('of many that are held the newest of each learner are told beforehand too', async () => {
+  const { publish, preview } = await paused();
+  for (let from = 0; from < 11_000; from += 1000) {
+    const batch = Array.from({ length: 1000 }, (_, n) => completed(from + n, `u-${n % 300}`));
+    assert.equal((await publish(...batch)).status, 202);
+  }
+  const looks = await Promise.all([preview(), preview()]);
+  for (const { Held, HeldIsExact, All, Newest } of looks)
+    assert.deepEqual([Held, HeldIsExact, All.Sent, Newest.Sent], [11_000, true, 11_000, 300]);
+});
+
 test('what cannot be read is refused with a sentence', async () => {
   const { call, resume } = await paused();
   const { status, json } = await resume({ Held: 'some' });

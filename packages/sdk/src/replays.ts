@@ -15,7 +15,7 @@ export type ReplayRequest = {
 };
 
 type HeldPart = {
-  /** Null where there are too many to look at. */
+  /** At least, where `HeldIsExact` is false; null where it is not known, since more than 100,000 are held. */
   readonly Sent: number | null;
   /** Null where the receiver took nothing yet. */
   readonly EstimatedSeconds: number | null;

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { newestOfSubject } from './resuming.ts';
+import { systemClock } from '../core/clock.ts';
+import { newId } from '../core/id.ts';
+import type { Registration } from '../core/registration.ts';
+import { openSqliteStore } from '../store/sqlite/store.ts';
+import { createResuming, newestOfSubject } from './resuming.ts';
 
 const subjectsOf = (_action: string, text: string): readonly string[] => text.split('').toSorted();
 
@@ -27,4 +34,58 @@ test('of every subject the newest delivery is kept, and of what is kept each is 
       },
     ),
   );
+});
+
+const PAUSED: Registration = {
+  id: 'r',
+  tenant: 'a',
+  webHookUri: 'https://receiver.example/',
+  secret: 's',
+  secretId: '#1',
+  secretChangedAt: null,
+  oldSecrets: [],
+  description: null,
+  isPaused: true,
+  filters: ['*'],
+  headers: [],
+  properties: '{}',
+  conditions: null,
+  createdAt: 0,
+  updatedAt: 0,
+  switchedOff: null,
+};
+
+test('of more than are looked at it is told that there are more, and what is not known', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'schoolbell-resuming-'));
+  const store = await openSqliteStore({ path: join(folder, 'store.db') });
+  const resuming = createResuming({
+    store,
+    registrations: {
+      get: () => PAUSED,
+      activate: () => Promise.resolve(undefined),
+    },
+    filters: { get: () => undefined },
+    clock: systemClock,
+    waiting: { moved: () => undefined },
+    laneConcurrency: 1,
+    mostLookedAt: 3,
+  });
+  const hold = (): Promise<unknown> => {
+    const [id, acceptedAt] = [newId(Date.now()), Date.now()];
+    const delivery = { id: newId(Date.now()), registrationId: PAUSED.id, state: 'held' as const };
+    const deliveries = [{ ...delivery, leased: false, picks: null, orderKeys: null }];
+    const rest = { occurredAt: null, payload: '{}', actions: ['A'], deliveries };
+    const events = [{ id, tenant: PAUSED.tenant, acceptedAt, ...rest }];
+    return store.accept([{ events, idempotency: null }]);
+  };
+  const seen = async (): Promise<unknown[]> => {
+    const found = (await resuming.preview(PAUSED.tenant, PAUSED.id)) ?? assert.fail();
+    return [found.held.count, found.held.isExact, found.all.sent, found.newest.sent];
+  };
+  for (let n = 0; n < 3; n += 1) await hold();
+  assert.deepEqual(await seen(), [3, true, 3, 3]);
+  await hold();
+  assert.deepEqual(await seen(), [3, false, 3, null]);
+  await store.close();
+  rmSync(folder, { recursive: true });
 });

@@ -2,12 +2,18 @@ import { auditEntry, type Origin, SERVICE } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { Id } from '../core/id.ts';
-import { isActive, type Registration, type RegistrationRef } from '../core/registration.ts';
+import {
+  isActive,
+  type Registration,
+  registrationKey,
+  type RegistrationRef,
+} from '../core/registration.ts';
 import type { Waiting } from '../engine/waiting.ts';
 import type { Count, HeldDelivery, HeldPage, Store } from '../store/port.ts';
 import type { Filters, HeldChoice, HeldPreview, Resuming } from './library.ts';
 import { subjectsBy } from './filters.ts';
 import type { RegistrationsService } from './registrations.ts';
+import { Turns } from './turns.ts';
 
 export type ResumingDeps = {
   readonly store: Pick<
@@ -20,7 +26,12 @@ export type ResumingDeps = {
   readonly waiting: Pick<Waiting, 'moved'>;
   /** Requests in flight to one registration. */
   readonly laneConcurrency: number;
+  /** Held deliveries that are looked at to tell what a choice comes to, where it is not as many as usual. */
+  readonly mostLookedAt?: number;
 };
+
+/** Two or three seconds' work, in short steps. */
+const MOST_LOOKED_AT = 100_000;
 
 const REASONS = {
   newest: 'a newer one about the same subject is sent',
@@ -29,10 +40,11 @@ const REASONS = {
 
 /** Ends a pause, or a registration's being switched off, and says what becomes of what is held. */
 export function createResuming(deps: ResumingDeps): Resuming {
+  const look = onceAtATime((ref) => lookAt(deps, ref));
   return {
     preview: async (tenant, id) => {
       const registration = deps.registrations.get(tenant, id);
-      return registration === undefined ? undefined : preview(deps, registration);
+      return registration === undefined ? undefined : preview(deps, registration, look);
     },
     resume: async (tenant, id, choice, by = SERVICE) => {
       const registration = deps.registrations.get(tenant, id);
@@ -41,9 +53,12 @@ export function createResuming(deps: ResumingDeps): Resuming {
   };
 }
 
-async function preview(deps: ResumingDeps, registration: Registration): Promise<HeldPreview> {
-  const held = await countHeld(deps, registration);
-  const newest = held.isExact ? await countNewest(deps, registration) : null;
+async function preview(
+  deps: ResumingDeps,
+  registration: Registration,
+  look: Look,
+): Promise<HeldPreview> {
+  const { held, newest } = await look(registration);
   const meanMs = await meanAttemptMs(deps, registration);
   const seconds = (count: number | null): number | null =>
     count === null || meanMs === null
@@ -56,17 +71,40 @@ async function preview(deps: ResumingDeps, registration: Registration): Promise<
   };
 }
 
+/** `newest`: null where there are more than were looked at. */
+type LookedAt = { readonly held: Count; readonly newest: number | null };
+type Look = (ref: RegistrationRef) => Promise<LookedAt>;
+
+async function lookAt(deps: ResumingDeps, ref: RegistrationRef): Promise<LookedAt> {
+  const { mostLookedAt = MOST_LOOKED_AT } = deps;
+  let [held, sent] = [0, 0];
+  for await (const { newest, older } of sorted(deps, ref)) {
+    held += newest.length + older.length;
+    sent += newest.length;
+    if (held > mostLookedAt) return { held: { count: mostLookedAt, isExact: false }, newest: null };
+  }
+  return { held: { count: held, isExact: true }, newest: sent };
+}
+
+/** Who asks about what is being looked at has that answer; of one tenant, one is looked at after another. */
+function onceAtATime(look: Look): Look {
+  const turns = new Turns();
+  const running = new Map<string, Promise<LookedAt>>();
+  return (ref) => {
+    const key = registrationKey(ref);
+    const found =
+      running.get(key) ??
+      turns.take(ref.tenant, () => look(ref)).finally(() => running.delete(key));
+    running.set(key, found);
+    return found;
+  };
+}
+
 function countHeld(
   { store }: ResumingDeps,
   { tenant, id: registrationId }: RegistrationRef,
 ): Promise<Count> {
   return store.countDeliveries({ tenant, registrationId, state: 'held' });
-}
-
-async function countNewest(deps: ResumingDeps, ref: RegistrationRef): Promise<number> {
-  let count = 0;
-  for await (const { newest } of sorted(deps, ref)) count += newest.length;
-  return count;
 }
 
 function concurrencyOf({ laneConcurrency }: ResumingDeps, { ordering }: Registration): number {

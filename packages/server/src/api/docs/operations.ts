@@ -235,7 +235,7 @@ const heldPart = {
     Sent: {
       type: 'integer',
       nullable: true,
-      description: 'Null where there are too many to look at.',
+      description: 'At least so many, where HeldIsExact is false; null where that is not known.',
     },
     EstimatedSeconds: {
       type: 'integer',
@@ -381,7 +381,11 @@ export const docs = {
         type: 'object',
         properties: {
           Held: { type: 'integer' },
-          HeldIsExact: { type: 'boolean', description: 'False when there are more than 10,000.' },
+          HeldIsExact: {
+            type: 'boolean',
+            description:
+              'False when there are more than the 100,000 that are looked at: Sent of Newest is null then.',
+          },
           All: heldPart,
           Newest: heldPart,
           None: heldPart,
