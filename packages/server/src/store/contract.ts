@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { type AuditEntry, auditEntry, SERVICE } from '../core/audit.ts';
 import type { ApiKey } from '../core/key.ts';
 import type { Outcome } from '../core/outcome.ts';
@@ -25,6 +25,7 @@ import { retentionContract } from './testing/retention-contract.ts';
 import { searchContract } from './testing/search-contract.ts';
 import { streaksContract } from './testing/streaks-contract.ts';
 import { waitingContract } from './testing/waiting-contract.ts';
+import { openForTests, type OpenStore } from './testing/open-store.ts';
 
 const DAY_MS = 86_400_000;
 const NOW = Date.UTC(2026, 8, 1);
@@ -36,9 +37,7 @@ const OK: Outcome = {
 };
 
 /** Everything a driver must do, as tests; `open` gives an empty store. */
-export function storeContract(
-  open: () => Promise<{ store: Store; done: () => Promise<void> }>,
-): void {
+export function storeContract(open: OpenStore): void {
   searchContract(open);
   orderContract(open);
   streaksContract(open);
@@ -49,12 +48,10 @@ export function storeContract(
   eraseContract(open);
   retentionContract(open);
   let store: Store;
-  let done: () => Promise<void>;
   let tenantNumber = 0;
-  before(async () => {
-    ({ store, done } = await open());
+  openForTests(open, (opened) => {
+    store = opened;
   });
-  after(() => done());
 
   /** Tests share a store and have tenants of their own. */
   const freshTenant = (): string => {

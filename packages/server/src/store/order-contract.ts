@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import type { Outcome } from '../core/outcome.ts';
 import { type Id, newId } from '../core/id.ts';
 import { ALL_SHARDS } from '../core/shard.ts';
 import type { NewDelivery, NextState, Store } from './port.ts';
+import { openForTests, type OpenStore } from './testing/open-store.ts';
 
 const NOW = Date.UTC(2026, 8, 1);
 const LATER = NOW + 60_000;
@@ -13,17 +14,13 @@ const EXHAUSTED: NextState = { state: 'exhausted', reason: 'used up' };
 const FAILED: Outcome = { kind: 'timeout', phase: 'response', afterMs: 1 };
 
 /** What a driver must do for registrations that want an order; part of the store's contract. */
-export function orderContract(
-  open: () => Promise<{ store: Store; done: () => Promise<void> }>,
-): void {
+export function orderContract(open: OpenStore): void {
   let store: Store;
-  let done: () => Promise<void>;
   let tenant = '';
   let tenantNumber = 0;
-  before(async () => {
-    ({ store, done } = await open());
+  openForTests(open, (opened) => {
+    store = opened;
   });
-  after(() => done());
 
   /** Tests share a store and have tenants of their own. */
   const fresh = (): void => {

@@ -16,6 +16,7 @@ import type { Query, Statement } from './database.ts';
 import { isText } from './keys.ts';
 import { noteUnscrubbed } from './scrub.ts';
 import { EVENT_COLUMNS } from './search-events.ts';
+import { cancelled } from './write-deliveries.ts';
 import { follow, lockOrder } from './write-order.ts';
 import { forgetOrder } from './write-order-forget.ts';
 
@@ -28,51 +29,38 @@ const LOCK_EVENT: Statement = {
    for no key update`,
 };
 
-const WAITING: Statement = {
-  name: 'waiting of event',
-  text: `
+/** About what belongs to one event; `more` stands behind what says so. */
+function ofEvent(name: string, sql: string, more = ''): Statement {
+  return { name, text: `${sql} where tenant = $1 and event_id = $2 ${more}` };
+}
+
+const WAITING = ofEvent(
+  'waiting of event',
+  `
 select id, registration_id, state, picks, order_keys,
        case when exists (select from nodes where epoch = leased >> 32) then leased else 0 end as leased
-  from deliveries
- where tenant = $1
-   and event_id = $2
-   for update`,
-};
+  from deliveries`,
+  'for update',
+);
+const ENDED = ofEvent(
+  'ended of event',
+  'select id, registration_id, state, 0 as leased, picks, order_keys from ended_deliveries',
+);
 
-const ENDED: Statement = {
-  name: 'ended of event',
-  text: `
-select id, registration_id, state, 0 as leased, picks, order_keys
-  from ended_deliveries
- where tenant = $1
-   and event_id = $2`,
-};
-
-const CANCEL: Statement = {
-  name: 'cancel erased',
-  text: `
+const TAKE = `
 with gone as (
   delete from deliveries
    where tenant = $1
      and id = any($2)
-  returning *)
-insert into ended_deliveries
-       (tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, state,
-        ended_at, reason, order_keys, order_seq, sequence, job_id, replay_of)
-select tenant, id, event_id, registration_id, picks, class, status, outcome_id, attempts, 4, $3, '${ERASED_REASON}',
-       order_keys, order_seq, sequence, job_id, replay_of
-  from gone`,
+  returning *)`;
+const CANCEL: Statement = {
+  name: 'cancel erased',
+  text: TAKE + cancelled({ at: '$3', reason: `'${ERASED_REASON}'` }),
 };
-
 /** Whoever is claiming these with the payload as it was finds other rows. */
 const RENEW: Statement = {
   name: 'renew rows',
-  text: `
-with gone as (
-  delete from deliveries
-   where tenant = $1
-     and id = any($2)
-  returning *)
+  text: `${TAKE}
 insert into deliveries
 select *
   from gone`,
@@ -85,64 +73,23 @@ const ERASE_EVENT: Statement = {
 
 const ATTEMPTS: Statement = {
   name: 'attempts to erase',
-  text: `
-select number, started_at
-  from attempts
- where tenant = $1
-   and delivery_id = $2`,
+  text: 'select number, started_at from attempts where tenant = $1 and delivery_id = $2',
 };
-
+const ONE_ATTEMPT = 'where tenant = $1 and delivery_id = $2 and number = $3 and started_at = $4';
 const RECORD: Statement = {
   name: 'record of attempt',
-  text: `
-select record
-  from attempts
- where tenant = $1
-   and delivery_id = $2
-   and number = $3
-   and started_at = $4`,
+  text: `select record from attempts ${ONE_ATTEMPT}`,
 };
-
 const ERASE_ATTEMPT: Statement = {
   name: 'erase attempt',
-  text: `
-update attempts
-   set record = $5
- where tenant = $1
-   and delivery_id = $2
-   and number = $3
-   and started_at = $4`,
+  text: `update attempts set record = $5 ${ONE_ATTEMPT}`,
 };
 
-const KEYS: Statement = {
-  name: 'keys to erase',
-  text: `
-select key, picks
-  from event_keys
- where tenant = $1
-   and event_id = $2
-   and key = any($3)`,
-};
+const KEYS = ofEvent('keys to erase', 'select key, picks from event_keys', 'and key = any($3)');
+const DROP_KEYS = ofEvent('drop keys', 'delete from event_keys', 'and key = any($3)');
+const KEEP_KEY = ofEvent('keep key', 'update event_keys set picks = $4', 'and key = $3');
 
-const DROP_KEYS: Statement = {
-  name: 'drop keys',
-  text: 'delete from event_keys where tenant = $1 and event_id = $2 and key = any($3)',
-};
-
-const KEEP_KEY: Statement = {
-  name: 'keep key',
-  text: 'update event_keys set picks = $4 where tenant = $1 and event_id = $2 and key = $3',
-};
-
-const MARK_OF: Statement = {
-  name: 'mark of event',
-  text: `
-select picks, cancels
-  from erasures
- where tenant = $1
-   and event_id = $2`,
-};
-
+const MARK_OF = ofEvent('mark of event', 'select picks, cancels from erasures');
 const MARK: Statement = {
   name: 'mark event',
   text: `
@@ -151,11 +98,7 @@ values ($1, $2, $3, $4, $5)
     on conflict (tenant, event_id) do update
    set receipt = $3, picks = $4, cancels = $5`,
 };
-
-const UNMARK: Statement = {
-  name: 'unmark event',
-  text: 'delete from erasures where tenant = $1 and event_id = $2',
-};
+const UNMARK = ofEvent('unmark event', 'delete from erasures');
 
 /** An event, and what is to be erased of it. */
 export type Marked = EventRef & {

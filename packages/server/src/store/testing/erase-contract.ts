@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { NOTIFICATION_SEPARATOR } from '../../core/delivery.ts';
 import { ERASED_REASON } from '../../core/erasing.ts';
 import { type Id, newId } from '../../core/id.ts';
@@ -7,6 +7,7 @@ import type { Job } from '../../core/job.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { subjectKey, type SubjectPaths } from '../../core/subjects.ts';
 import type { ErasureStep, NewDelivery, NextState, PendingChoice, Store } from '../port.ts';
+import { openForTests, type OpenStore } from './open-store.ts';
 
 const NOW = Date.UTC(2026, 8, 1);
 const LATER = NOW + 60_000;
@@ -51,17 +52,13 @@ const JOB = {
 const SIGNED = { ms: '#1', standard: ['#1'] };
 
 /** What a driver must do to forget a learner; part of the store's contract. */
-export function eraseContract(
-  open: () => Promise<{ store: Store; done: () => Promise<void> }>,
-): void {
+export function eraseContract(open: OpenStore): void {
   let store: Store;
-  let done: () => Promise<void>;
   let tenant = '';
   let tenantNumber = 0;
-  before(async () => {
-    ({ store, done } = await open());
+  openForTests(open, (opened) => {
+    store = opened;
   });
-  after(() => done());
 
   const fresh = (): void => {
     tenantNumber += 1;

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { type Id, idTime, newId } from '../../core/id.ts';
 import type { Job, Selection } from '../../core/job.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { ALL_SHARDS } from '../../core/shard.ts';
 import type { Candidate, JobStep, NewDelivery, NextState, Store } from '../port.ts';
+import { openForTests, type OpenStore } from './open-store.ts';
 
 const NOW = Date.UTC(2026, 8, 1);
 const OK: Outcome = {
@@ -26,17 +27,13 @@ const ENDS = {
 } as const satisfies Record<string, NextState>;
 
 /** What a driver must do for jobs that send again; part of the store's contract. */
-export function jobContract(
-  open: () => Promise<{ store: Store; done: () => Promise<void> }>,
-): void {
+export function jobContract(open: OpenStore): void {
   let store: Store;
-  let done: () => Promise<void>;
   let tenant = '';
   let tenantNumber = 0;
-  before(async () => {
-    ({ store, done } = await open());
+  openForTests(open, (opened) => {
+    store = opened;
   });
-  after(() => done());
 
   /** Tests share a store and have tenants of their own. */
   const fresh = (): void => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { NOTIFICATION_SEPARATOR } from '../../core/delivery.ts';
 import { type Id, idAt, newId } from '../../core/id.ts';
 import type { SubjectPaths } from '../../core/subjects.ts';
 import type { NewDelivery, PrunedSome, PruneSome, Store } from '../port.ts';
+import { openForTests, type OpenStore } from './open-store.ts';
 
 const DAY_MS = 86_400_000;
 const NOW = Date.UTC(2026, 8, 1);
@@ -14,17 +15,13 @@ const PATHS: SubjectPaths = {
 };
 
 /** What a driver must do where a tenant or a filter keeps less than the rest; part of the store's contract. */
-export function retentionContract(
-  open: () => Promise<{ store: Store; done: () => Promise<void> }>,
-): void {
+export function retentionContract(open: OpenStore): void {
   let store: Store;
-  let done: () => Promise<void>;
   let tenant = '';
   let tenantNumber = 0;
-  before(async () => {
-    ({ store, done } = await open());
+  openForTests(open, (opened) => {
+    store = opened;
   });
-  after(() => done());
 
   const fresh = (): void => {
     tenantNumber += 1;

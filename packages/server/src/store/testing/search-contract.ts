@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import fc from 'fast-check';
 import { explain } from '../../core/explain.ts';
 import { type Id, idTime, newId } from '../../core/id.ts';
@@ -21,17 +21,14 @@ import {
   sendAgain,
   settlementOf,
 } from './searched.ts';
+import { openForTests, type OpenStore } from './open-store.ts';
 
 /** Looking up the log: a part of the store's contract. */
-export function searchContract(
-  open: () => Promise<{ store: Store; done: () => Promise<void> }>,
-): void {
+export function searchContract(open: OpenStore): void {
   let store: Store;
-  let done: () => Promise<void>;
-  before(async () => {
-    ({ store, done } = await open());
+  openForTests(open, (opened) => {
+    store = opened;
   });
-  after(() => done());
 
   test('whatever is looked for, page by page, is what there is of it, newest first', async () => {
     const known = [...(await seed(store, 'one')), ...(await seed(store, 'two'))];

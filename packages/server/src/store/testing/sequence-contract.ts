@@ -1,24 +1,21 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { NOTIFICATION_SEPARATOR } from '../../core/delivery.ts';
 import { type Id, newId } from '../../core/id.ts';
 import type { Acceptance, NewDelivery, NewEvent, Publication, Store } from '../port.ts';
+import { openForTests, type OpenStore } from './open-store.ts';
 
 const NOW = Date.UTC(2026, 8, 1, 9, 30);
 const DAY_MS = 86_400_000;
 
 /** What a driver must do for numbers of deliveries; part of the store's contract. */
-export function sequenceContract(
-  open: () => Promise<{ store: Store; done: () => Promise<void> }>,
-): void {
+export function sequenceContract(open: OpenStore): void {
   let store: Store;
-  let done: () => Promise<void>;
   let tenant = '';
   let tenantNumber = 0;
-  before(async () => {
-    ({ store, done } = await open());
+  openForTests(open, (opened) => {
+    store = opened;
   });
-  after(() => done());
 
   /** Tests share a store and have tenants of their own. */
   const fresh = (): void => {

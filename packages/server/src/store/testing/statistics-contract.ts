@@ -1,25 +1,22 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { type Id, newId } from '../../core/id.ts';
 import { ALL, type Counts, emptyCounts, type StatisticsRow, STEPS } from '../../core/statistics.ts';
 import type { Store } from '../port.ts';
+import { openForTests, type OpenStore } from './open-store.ts';
 
 const NOW = Date.UTC(2026, 8, 1, 9, 30);
 const MINUTE_MS = STEPS.minute.ms;
 const HOUR_MS = STEPS.hour.ms;
 
 /** What a driver must do for statistics; part of the store's contract. */
-export function statisticsContract(
-  open: () => Promise<{ store: Store; done: () => Promise<void> }>,
-): void {
+export function statisticsContract(open: OpenStore): void {
   let store: Store;
-  let done: () => Promise<void>;
   let tenant = '';
   let tenantNumber = 0;
-  before(async () => {
-    ({ store, done } = await open());
+  openForTests(open, (opened) => {
+    store = opened;
   });
-  after(() => done());
 
   /** Tests share a store and have tenants of their own. */
   const fresh = async (): Promise<void> => {

@@ -1,23 +1,20 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import type { Registration, RegistrationRef } from '../../core/registration.ts';
 import { ALL_SHARDS, shardOf } from '../../core/shard.ts';
 import type { Streak } from '../../core/streak.ts';
 import type { Store } from '../port.ts';
+import { openForTests, type OpenStore } from './open-store.ts';
 
 const NOW = Date.UTC(2026, 8, 1);
 const FAILS: Streak = { failures: 7, since: NOW, told: 0, wasOff: false };
 
 /** What a driver keeps of failing endpoints. */
-export function streaksContract(
-  open: () => Promise<{ store: Store; done: () => Promise<void> }>,
-): void {
+export function streaksContract(open: OpenStore): void {
   let store: Store;
-  let done: () => Promise<void>;
-  before(async () => {
-    ({ store, done } = await open());
+  openForTests(open, (opened) => {
+    store = opened;
   });
-  after(() => done());
 
   const registered = async (tenant: string, id: string): Promise<RegistrationRef> => {
     const registration: Registration = {

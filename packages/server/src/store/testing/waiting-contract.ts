@@ -1,20 +1,17 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { newId } from '../../core/id.ts';
 import type { NewDelivery, NewEvent, Store } from '../port.ts';
+import { openForTests, type OpenStore } from './open-store.ts';
 
 const NOW = Date.UTC(2026, 8, 1);
 
 /** What a driver tells of what waits, and of keys that were used. */
-export function waitingContract(
-  open: () => Promise<{ store: Store; done: () => Promise<void> }>,
-): void {
+export function waitingContract(open: OpenStore): void {
   let store: Store;
-  let done: () => Promise<void>;
-  before(async () => {
-    ({ store, done } = await open());
+  openForTests(open, (opened) => {
+    store = opened;
   });
-  after(() => done());
 
   const delivery = (registrationId: string, state: NewDelivery['state']): NewDelivery => ({
     id: newId(NOW),
