@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { BUILTIN_FILTERS } from '../../packages/server/src/catalog/builtin.ts';
 import type { Store } from '../../packages/server/src/store/port.ts';
 import type { PostgresOptions } from '../../packages/server/src/store/postgres/open.ts';
@@ -12,20 +12,29 @@ import { fillStatistics, questions } from './statistics.ts';
 import { fillPostgres } from './fill-postgres.ts';
 import { fillSqlite } from './fill-sqlite.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    deliveries: { type: 'string', default: '1000000' },
-    runs: { type: 'string', default: '40' },
-    /** Of the embedded store: kept, and used again by the next run. */
-    folder: { type: 'string' },
-    /** Fill and index, and no more. */
-    fill: { type: 'boolean' },
-    /** Statistics in place of searches. */
-    statistics: { type: 'boolean' },
-    /** A database of PostgreSQL in place of the embedded store: empty, or filled by an earlier run. */
-    'database-url': { type: 'string' },
-  },
-});
+const options = new Command('search')
+  .description('Measures searches, or statistics, in a store with many deliveries.')
+  .option('--deliveries <number>', 'deliveries in the store', '1000000')
+  .option('--runs <number>', 'how often each is measured', '120')
+  .option(
+    '--folder <folder>',
+    'keeps the embedded store there for the next run; a folder that is removed where absent',
+  )
+  .option(
+    '--database-url <url>',
+    'a PostgreSQL database in place of the embedded store: empty, or filled by an earlier run',
+  )
+  .option('--fill', 'fill and index, and measure nothing')
+  .option('--statistics', 'measure statistics in place of searches')
+  .parse(process.argv.slice(3), { from: 'user' })
+  .opts<{
+    deliveries: string;
+    runs: string;
+    folder?: string;
+    databaseUrl?: string;
+    fill?: true;
+    statistics?: true;
+  }>();
 const DELIVERIES = Number(options.deliveries);
 const RUNS = Number(options.runs);
 const paths = Object.fromEntries(
@@ -75,8 +84,9 @@ function seconds(since: number): string {
 }
 
 const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'schoolbell-search-'));
+mkdirSync(folder, { recursive: true });
 const path = join(folder, 'search.db');
-const url = options['database-url'];
+const url = options.databaseUrl;
 
 async function openPostgres(databaseUrl: string): Promise<Store> {
   const asked: PostgresOptions = {
