@@ -30,6 +30,8 @@ const SESSION = [
   'plan_cache_mode=force_generic_plan',
   'client_min_messages=warning',
 ];
+/** They know the plans of searches, which take longer to make than to run: not again for who searches seldom. */
+const CONNECTIONS_KEPT = 4;
 const CONNECT_WITHIN_MS = 3000;
 /** Beyond the server's own limit: an answer that never comes is no reason to wait for ever. */
 const GRACE_MS = 2000;
@@ -46,6 +48,7 @@ export class Database {
     this.#pool = new pg.Pool({
       ...this.#client(),
       max: options.poolSize,
+      min: Math.min(options.poolSize, CONNECTIONS_KEPT),
       idleTimeoutMillis: 60_000,
     });
     // A resting connection that breaks is replaced by the next query; that one tells of trouble.
