@@ -1,19 +1,29 @@
+import type { DatabaseSync } from 'node:sqlite';
 import type { DeliveryState } from '../../core/delivery.ts';
+import { type Id, idAt } from '../../core/id.ts';
 import type { DeliveryQuery } from '../port.ts';
 import type { Condition } from './conditions.ts';
-import { stateCode } from '../rows.ts';
+import { stateCode, text } from '../rows.ts';
 import type { Source, Stream } from './search.ts';
 import {
   CARRIES_KEY,
   COMMON_PICK,
   DELIVERY_ID,
+  KEY_EVENT,
   KEY_EVENT_ID,
   keyStreams,
   type Terms,
 } from './search-parts.ts';
 
+/** What jobs made of the events of keys: their ids where these are few, else undefined. */
+export type MadeOf = (keys: readonly number[]) => readonly Id[] | undefined;
+
 /** Where the deliveries of a look-up can be found, the most telling first. */
-export function deliverySources(query: DeliveryQuery, terms: Terms): readonly Source[] {
+export function deliverySources(
+  query: DeliveryQuery,
+  terms: Terms,
+  madeOf: MadeOf,
+): readonly Source[] {
   const { tenant, eventId, registrationId, state } = query;
   const ofTenant: Condition = ['d.tenant = ?', tenant];
   const sources: Source[] = [];
@@ -21,7 +31,7 @@ export function deliverySources(query: DeliveryQuery, terms: Terms): readonly So
     sources.push(one('event', stream(BY_EVENT, [ofTenant, ['d.event_id = ?', eventId]])));
   const byKey = indexByKey(query, terms);
   if (terms.subject !== undefined)
-    sources.push(ofKeys('subject', { tenant, keys: terms.subject, byKey }));
+    sources.push(ofKeys('subject', { tenant, keys: terms.subject, byKey, madeOf }));
   if (terms.outcome !== undefined && !terms.mayBeDelivered) sources.push(ofOutcomes(terms.outcome));
   if (state !== undefined && isRare(state))
     sources.push(one('state', stream(BY_STATE, [ofTenant, [IN_STATE, stateCode(state)]])));
@@ -31,7 +41,7 @@ export function deliverySources(query: DeliveryQuery, terms: Terms): readonly So
     sources.push(one('registration', stream(BY_REGISTRATION, [ofTenant, theirs])));
   }
   if (terms.action !== undefined)
-    sources.push(ofKeys('action', { tenant, keys: terms.action, byKey }));
+    sources.push(ofKeys('action', { tenant, keys: terms.action, byKey, madeOf }));
   if (sources.length === 0) sources.push(one('tenant', stream('', [ofTenant])));
   if (state === 'pending') sources.push(pendingSource(query));
   return sources;
@@ -82,10 +92,11 @@ type Keyed = {
   readonly tenant: string;
   readonly keys: readonly number[];
   readonly byKey: string;
+  readonly madeOf: MadeOf;
 };
 
 /** What was made with its event lies where that does; what a job made later is looked through by itself. */
-function ofKeys(name: string, { tenant, keys, byKey }: Keyed): Source {
+function ofKeys(name: string, { tenant, keys, byKey, madeOf }: Keyed): Source {
   const streams = keyStreams(keys).map((along): Stream => ({
     id: 'd.id',
     from: `${joinedToKeys(byKey)}
@@ -96,7 +107,9 @@ function ofKeys(name: string, { tenant, keys, byKey }: Keyed): Source {
     order: 'k.event_id desc, d.id desc',
     along,
   }));
-  return { name, streams: [...streams, ofJobs(tenant, keys)], covers: [name] };
+  const made = madeOf(keys);
+  const later = made === undefined ? ofJobs(tenant, keys) : ofIds(tenant, made);
+  return { name, streams: [...streams, later], covers: [name] };
 }
 
 /** Deliveries of a tenant that carry a key, with that. */
@@ -112,6 +125,51 @@ function ofJobs(tenant: string, keys: readonly number[]): Stream {
   const all = stream(BY_JOB, [['d.job_id is not null and d.tenant = ?', tenant]]);
   const range: Condition[] = [...all.range, [CARRIES_KEY, JSON.stringify(keys)]];
   return { ...all, range, along: all };
+}
+
+function ofIds(tenant: string, ids: readonly Id[]): Stream {
+  const isOne: Condition = ['d.id in (select value from json_each(?))', JSON.stringify(ids)];
+  return stream('', [['d.tenant = ?', tenant], isOne]);
+}
+
+/** With more events, or more that was made of them, what all jobs made is looked through instead. */
+const FEW = 1000;
+
+/**
+ * Looks up what jobs made of the events of keys. Few people have many events, and many jobs may have
+ * sent the events of others again.
+ */
+export function madeOfFew(database: DatabaseSync, tenant: string): MadeOf {
+  const sql = `
+select k.event_id, d.id
+  from (select event_id, picks
+          from key_events
+         where key_id in (select value from json_each(?1))
+         limit ${FEW + 1}) k
+  left join deliveries d indexed by deliveries_by_event_of_job
+    on d.tenant = ?2
+   and d.event_id = ${KEY_EVENT}
+   and d.job_id is not null
+   and ${COMMON_PICK}
+ limit ${FEW + 1}`;
+  return (keys) => {
+    if (!hasMadeByJobs(database, tenant, 0)) return [];
+    const rows = database.prepare(sql).all(JSON.stringify(keys), tenant);
+    if (rows.length > FEW) return undefined;
+    return rows.flatMap((row) => (row['id'] === null ? [] : [text(row, 'id')]));
+  };
+}
+
+/** Since that time. */
+export function hasMadeByJobs(database: DatabaseSync, tenant: string, since: number): boolean {
+  const sql = `
+select 1
+  from deliveries d ${BY_JOB}
+ where d.job_id is not null
+   and d.tenant = ?
+   and d.id >= ?
+ limit 1`;
+  return database.prepare(sql).get(tenant, idAt(since)) !== undefined;
 }
 
 function ofOutcomes(outcomes: readonly number[]): Source {

@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { type Id, idAt } from '../../core/id.ts';
+import type { Id } from '../../core/id.ts';
 import type { EventQuery } from '../port.ts';
 import { text } from '../rows.ts';
 import type { Condition } from './conditions.ts';
-import { deliverySources, indexByKey, joinedToKeys } from './delivery-sources.ts';
+import { deliverySources, hasMadeByJobs, indexByKey, joinedToKeys } from './delivery-sources.ts';
 import type { Part } from './search-deliveries.ts';
 import type { Source, Stream } from './search.ts';
 import { KEY_EVENT, keyStreams, type Terms } from './search-parts.ts';
@@ -19,9 +19,10 @@ export function sourcesOfEvents(
   ...[terms, parts]: readonly [Terms, readonly Part[]]
 ): readonly Source[] {
   const { tenant } = query;
-  const isMixed = hasMadeByJobs(database, query);
+  // A delivery is younger than its event, however it was made.
+  const isMixed = hasMadeByJobs(database, tenant, query.from ?? 0);
   const knownDownTo = (id: Id): Id => madeDownTo(database, tenant, id);
-  return deliverySources(query, terms).map((source) => {
+  return deliverySources(query, terms, () => []).map((source) => {
     const keys = keysOf(source, terms);
     if (keys !== undefined) return { ...source, streams: byKeys(query, terms, keys) };
     const made = source.streams.map((along) => madeWithEvents(along, tenant, isMixed));
@@ -33,17 +34,6 @@ export function sourcesOfEvents(
 }
 
 const OF_JOBS = 'd.job_id is not null and d.tenant = ?';
-
-/** A delivery is younger than its event, however it was made. */
-function hasMadeByJobs(database: DatabaseSync, { tenant, from }: EventQuery): boolean {
-  const sql = `
-select 1
-  from deliveries d indexed by deliveries_by_job
- where ${OF_JOBS}
-   and d.id >= ?
- limit 1`;
-  return database.prepare(sql).get(tenant, idAt(from ?? 0)) !== undefined;
-}
 
 function keysOf({ name }: Source, { subject, action }: Terms): readonly number[] | undefined {
   if (name === 'subject') return subject;

@@ -4,7 +4,7 @@ import type { DeliveryQuery, DeliveryRow } from '../port.ts';
 import type { Condition } from './conditions.ts';
 import type { Slice } from './protocol.ts';
 import { stateCode, toDeliveryRow } from '../rows.ts';
-import { deliverySources } from './delivery-sources.ts';
+import { deliverySources, madeOfFew } from './delivery-sources.ts';
 import { chooseSource, newestOf, type SliceQuery, type Source } from './search.ts';
 import { CARRIES_KEY, type Terms, termsOf } from './search-parts.ts';
 
@@ -35,7 +35,10 @@ export function searchDeliveries(
   database: DatabaseSync,
   query: SliceQuery & DeliveryQuery,
 ): Slice<Found> {
-  const { rows: ids, next } = sliceOf(database, query, deliverySources);
+  const madeOf = madeOfFew(database, query.tenant);
+  const { rows: ids, next } = sliceOf(database, query, (asked, terms) =>
+    deliverySources(asked, terms, madeOf),
+  );
   if (query.idsOnly === true) return { rows: ids, next };
   const rows = database
     .prepare(`${DELIVERY_COLUMNS}${BY_ID}${WITH_EVENT_AND_OUTCOME}`)
