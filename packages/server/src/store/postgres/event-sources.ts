@@ -3,6 +3,7 @@ import type { EventQuery } from '../port.ts';
 import { text } from '../rows.ts';
 import { Conditions } from './conditions.ts';
 import type { Database } from './database.ts';
+import { hasMadeByJobs } from './made-by-jobs.ts';
 import { type Bounds, choose, type From, type Place, slicesOf, type Source } from './search.ts';
 import {
   type DeliverySource,
@@ -21,23 +22,13 @@ export async function* eventsOfDeliveries(
   const terms = await termsOf(database, query);
   if (terms === undefined) return;
   const below = query.before === undefined ? {} : { before: query.before };
-  const chosen = await choose(database, sourcesOf(query, terms), below);
+  const chosen = await choose(database, sourcesOf(query, terms, {}), below);
+  // A delivery is younger than its event, however it was made.
   const source = byEvent(query, chosen, await hasMadeByJobs(database, query));
   const addFilter = filterOf(query, terms, chosen);
   const asked = { columns: 'd.event_id as id, d.event_id', id: 'd.event_id', addFilter };
   for await (const { rows } of slicesOf(database, asked, source, { ...below, limit: query.limit }))
     yield [...new Set(rows.map((row) => text(row, 'id')))];
-}
-
-/** A delivery is younger than its event, however it was made. */
-async function hasMadeByJobs(database: Database, { tenant, from }: EventQuery): Promise<boolean> {
-  const conditions = new Conditions();
-  conditions.add('d.tenant = ?', tenant);
-  conditions.idRange('d.id', from === undefined ? {} : { from });
-  const sql = tablesOf(undefined)
-    .map((table) => `(select 1 from ${table}${conditions.where} and d.job_id is not null limit 1)`)
-    .join('\n union all ');
-  return (await conditions.read(database, `\nselect 1 from (${sql}) d`, 1)).length > 0;
 }
 
 /** The same source, in the order of events. */

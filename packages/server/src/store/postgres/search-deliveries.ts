@@ -4,6 +4,7 @@ import { COUNT_LIMIT, type Count, type DeliveryQuery, type DeliveryRow } from '.
 import { stateCode, text, toDeliveryRow } from '../rows.ts';
 import { Conditions } from './conditions.ts';
 import type { Database, Statement } from './database.ts';
+import { madeOfFew } from './made-by-jobs.ts';
 import {
   type Asked,
   type Bounds,
@@ -13,7 +14,7 @@ import {
   slicesOf,
   type Source,
 } from './search.ts';
-import { alongKeys, newestOfKeys, type Terms, termsOf } from './search-parts.ts';
+import { alongKeys, COMMON_PICK, newestOfKeys, type Terms, termsOf } from './search-parts.ts';
 
 export const DELIVERY_COLUMNS = `
 select d.tenant, d.id, d.event_id, d.registration_id, d.state, d.attempts, d.due_at, d.ended_at,
@@ -44,15 +45,6 @@ export function allDeliveries(): string {
         union all
        select * from ${ENDED}) d`;
 }
-
-/** True for deliveries that carry a notification which has the key, and not just others of its event. */
-const COMMON_PICK = `(
-       k.picks is null
-    or d.picks is null
-    or exists (
-       select from json_array_elements_text(k.picks::json) one
-         join json_array_elements_text(d.picks::json) other
-           on one = other))`;
 
 /** What a delivery carries has one of these keys. */
 export const CARRIES_KEY = `exists (
@@ -119,10 +111,21 @@ async function* deliverySlices(database: Database, query: DeliveryQuery): AsyncG
   const terms = await termsOf(database, query);
   if (terms === undefined) return;
   const below = query.before === undefined ? {} : { before: query.before };
-  const source = await choose(database, sourcesOf(query, terms), below);
+  const made = await madeOf(database, query.tenant, terms);
+  const source = await choose(database, sourcesOf(query, terms, made), below);
   const addFilter = filterOf(query, terms, source);
   const asked = { columns: 'd.id', id: 'd.id', addFilter };
   yield* slicesOf(database, asked, source, { ...below, limit: query.limit });
+}
+
+/** By name of the words: what jobs made of the events that have them, where that is little. */
+type Made = { readonly subject?: readonly Id[]; readonly action?: readonly Id[] };
+
+async function madeOf(database: Database, tenant: string, terms: Terms): Promise<Made> {
+  const { subject, action } = terms;
+  const ofSubject = subject && (await madeOfFew(database, tenant, subject));
+  const ofAction = action && (await madeOfFew(database, tenant, action));
+  return { ...(ofSubject && { subject: ofSubject }), ...(ofAction && { action: ofAction }) };
 }
 
 /** What the source does not see to. */
@@ -168,12 +171,13 @@ export type DeliverySource = Source & {
 export function sourcesOf(
   query: DeliveryQuery,
   terms: Terms,
+  made: Made,
 ): [DeliverySource, ...DeliverySource[]] {
   const { eventId, registrationId, state } = query;
   const sources: DeliverySource[] = [];
   if (eventId !== undefined) sources.push(range(query, 'event', 'd.event_id = ?', eventId));
   if (terms.subject !== undefined)
-    sources.push(ofKeys(query, { name: 'subject', keys: terms.subject }));
+    sources.push(ofKeys(query, { name: 'subject', keys: terms.subject, made: made.subject }));
   const failed = failedClass(query, terms);
   if (failed !== undefined)
     sources.push(range(query, 'class', 'd.state <> 1 and d.class = ?', failed));
@@ -182,7 +186,7 @@ export function sourcesOf(
   if (registrationId !== undefined)
     sources.push(range(query, 'registration', 'd.registration_id = ?', registrationId));
   if (terms.action !== undefined)
-    sources.push(ofKeys(query, { name: 'action', keys: terms.action }));
+    sources.push(ofKeys(query, { name: 'action', keys: terms.action, made: made.action }));
   const [first = range(query, 'tenant', 'd.tenant = ?', query.tenant), ...others] = sources;
   return [first, ...others];
 }
@@ -212,7 +216,12 @@ function range(
   };
 }
 
-type Keyed = { readonly name: string; readonly keys: readonly string[] };
+type Keyed = {
+  readonly name: 'subject' | 'action';
+  readonly keys: readonly string[];
+  /** Undefined where it is not known. */
+  readonly made: readonly Id[] | undefined;
+};
 
 /**
  * By event: deliveries that were made with one are older than those of the next, and it is known in
@@ -231,7 +240,8 @@ function ofKeys(query: DeliveryQuery, by: Keyed): DeliverySource {
       const tables = tablesOf(query.state);
       const from = tables.map((table) => joinedToKeys(events, table, { isOne, isMade: true }));
       const carries = conditions.elsewhere();
-      carries.add(CARRIES_KEY, keys);
+      if (by.made === undefined) carries.add(CARRIES_KEY, keys);
+      else carries.add('d.id = any(?)', by.made);
       const made = tables.map(
         (table) => (where: string) =>
           `\n  from ${table}${where}\n   and d.job_id is not null${carries.and}`,

@@ -76,8 +76,17 @@ async function outcomesWith(
 /** There are few more than a thousand: nodes that write at once may pass the limit a little. */
 const MOST_OUTCOMES = 10_000;
 
+/** True for deliveries that carry a notification which has the key, and not just others of its event. */
+export const COMMON_PICK = `(
+       k.picks is null
+    or d.picks is null
+    or exists (
+       select from json_array_elements_text(k.picks::json) one
+         join json_array_elements_text(d.picks::json) other
+           on one = other))`;
+
 /** Narrows `event_keys k` to these keys, each event once. */
-function addKeys(conditions: Conditions, tenant: string, keys: readonly string[]): void {
+export function addKeys(conditions: Conditions, tenant: string, keys: readonly string[]): void {
   conditions.add('k.tenant = ?', tenant);
   if (keys.length === 1) {
     conditions.add('k.key = ?', keys[0]);
