@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { testDatabase } from '../../../../tools/postgres/test-database.ts';
 import { MANIFEST, toldIn } from '../core/manifest.ts';
-import type { Registration } from '../core/registration.ts';
 import { ALL_SHARDS } from '../core/shard.ts';
+import { testRegistration } from '../core/testing/registration.ts';
 import { Acceptor } from '../engine/acceptor.ts';
 import { Waiting } from '../engine/waiting.ts';
 import { Indexer } from '../service/indexer.ts';
@@ -18,24 +18,11 @@ import { openSqliteStore } from '../store/sqlite/store.ts';
 const DAY_MS = 86_400_000;
 const MORNING = 7 * 3_600_000;
 const TENANT = 'school';
-const REGISTRATION: Registration = {
+const REGISTRATION = testRegistration({
   id: '01997c2000007b0e9d3f2a6b8c4d5e70',
   tenant: TENANT,
-  webHookUri: 'https://receiver.example/',
-  secret: 's',
-  secretId: '#1',
-  secretChangedAt: null,
-  oldSecrets: [],
-  description: null,
-  isPaused: false,
   filters: ['A', MANIFEST],
-  headers: [],
-  properties: '{}',
-  conditions: null,
-  createdAt: 0,
-  updatedAt: 0,
-  switchedOff: null,
-};
+});
 
 const folder = mkdtempSync(join(tmpdir(), 'schoolbell-manifests-'));
 const ends: (() => Promise<void>)[] = [];

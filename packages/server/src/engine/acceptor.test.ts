@@ -2,29 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AppError } from '../core/errors.ts';
 import { newId } from '../core/id.ts';
-import type { Registration } from '../core/registration.ts';
+import { testRegistration } from '../core/testing/registration.ts';
 import type { Acceptance, Earlier, Publication } from '../store/port.ts';
 import { Acceptor, type AcceptRequest } from './acceptor.ts';
 import { Waiting } from './waiting.ts';
 
-const REGISTRATION: Registration = {
-  id: newId(0),
-  tenant: 'a',
-  webHookUri: 'https://receiver.example/',
-  secret: 's',
-  secretId: '#1',
-  secretChangedAt: null,
-  oldSecrets: [],
-  description: null,
-  isPaused: false,
-  filters: ['*'],
-  headers: [],
-  properties: '{}',
-  conditions: null,
-  createdAt: 0,
-  updatedAt: 0,
-  switchedOff: null,
-};
+const REGISTRATION = testRegistration({ id: newId(0) });
 
 type Parts = {
   readonly accept: (batch: readonly Publication[]) => Promise<readonly Acceptance[]>;

@@ -3,6 +3,7 @@ import { mock, test } from 'node:test';
 import type { Concern } from '../core/concern.ts';
 import { type Registration, registrationKey } from '../core/registration.ts';
 import { shardOf } from '../core/shard.ts';
+import { testRegistration } from '../core/testing/registration.ts';
 import type { StreakChange, StreakOf } from '../store/port.ts';
 import { Streaks } from './streaks.ts';
 import { Watch } from './watch.ts';
@@ -10,24 +11,7 @@ import { Watch } from './watch.ts';
 const HOUR = 3_600_000;
 const START = Date.UTC(2026, 10, 20, 8);
 
-const REGISTRATION: Registration = {
-  id: 'r1',
-  tenant: 'a',
-  webHookUri: 'https://receiver.example/',
-  secret: 's',
-  secretId: '#1',
-  secretChangedAt: null,
-  oldSecrets: [],
-  description: null,
-  isPaused: false,
-  filters: ['*'],
-  headers: [],
-  properties: '{}',
-  conditions: null,
-  createdAt: 0,
-  updatedAt: 0,
-  switchedOff: null,
-};
+const REGISTRATION = testRegistration();
 const KEY = registrationKey(REGISTRATION);
 
 /** The table of streaks, and how often it was written. */

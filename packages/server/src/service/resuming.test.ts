@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { systemClock } from '../core/clock.ts';
 import { newId } from '../core/id.ts';
-import type { Registration } from '../core/registration.ts';
+import { testRegistration } from '../core/testing/registration.ts';
 import { openSqliteStore } from '../store/sqlite/store.ts';
 import { createResuming, newestOfSubject } from './resuming.ts';
 
@@ -36,24 +36,7 @@ test('of every subject the newest delivery is kept, and of what is kept each is 
   );
 });
 
-const PAUSED: Registration = {
-  id: 'r',
-  tenant: 'a',
-  webHookUri: 'https://receiver.example/',
-  secret: 's',
-  secretId: '#1',
-  secretChangedAt: null,
-  oldSecrets: [],
-  description: null,
-  isPaused: true,
-  filters: ['*'],
-  headers: [],
-  properties: '{}',
-  conditions: null,
-  createdAt: 0,
-  updatedAt: 0,
-  switchedOff: null,
-};
+const PAUSED = testRegistration({ isPaused: true });
 
 test('of more than are looked at it is told that there are more, and what is not known', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'schoolbell-resuming-'));

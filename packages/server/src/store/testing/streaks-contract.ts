@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Registration, RegistrationRef } from '../../core/registration.ts';
+import type { RegistrationRef } from '../../core/registration.ts';
 import { ALL_SHARDS, shardOf } from '../../core/shard.ts';
 import type { Streak } from '../../core/streak.ts';
+import { testRegistration } from '../../core/testing/registration.ts';
 import type { Store } from '../port.ts';
 import { openForTests, type OpenStore } from './open-store.ts';
 
@@ -17,24 +18,7 @@ export function streaksContract(open: OpenStore): void {
   });
 
   const registered = async (tenant: string, id: string): Promise<RegistrationRef> => {
-    const registration: Registration = {
-      id,
-      tenant,
-      webHookUri: 'https://receiver.example/',
-      secret: 's',
-      secretId: '#1',
-      secretChangedAt: null,
-      oldSecrets: [],
-      description: null,
-      isPaused: false,
-      filters: ['*'],
-      headers: [],
-      properties: '{}',
-      conditions: null,
-      createdAt: NOW,
-      updatedAt: NOW,
-      switchedOff: null,
-    };
+    const registration = testRegistration({ id, tenant });
     await store.insertRegistration(registration);
     return { tenant, id };
   };
