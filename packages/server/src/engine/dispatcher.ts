@@ -18,6 +18,9 @@ export type DispatcherOptions = {
   readonly mayDispatch: () => boolean;
 };
 
+/** Requests that are begun in one turn of the event loop: some milliseconds' work. */
+const SENT_PER_TURN = 64;
+
 /**
  * Gives the node's slots to lanes, in turns by tenant and then by lane. While other tenants could
  * come, no tenant fills all slots: with n tenants at work one may hold its share of n + 1.
@@ -29,6 +32,7 @@ export class Dispatcher {
   #inFlight = 0;
   #stopped = false;
   #idle: (() => void) | undefined;
+  #turn: NodeJS.Immediate | undefined;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -38,22 +42,32 @@ export class Dispatcher {
     return this.#inFlight;
   }
 
-  /** Queues the lane for a turn if it has something to send, and sends what there is room for. */
+  /** Queues the lane for a turn if it has something to send, and sends soon. */
   consider(lane: Lane): void {
     this.#queueTurn(lane);
     this.pump();
   }
 
-  /** Sends as long as there are slots and lanes that may use them. */
+  /**
+   * Sends what there is room for, once this turn of the event loop is over: whoever published is
+   * answered first, and lanes that became ready together take turns.
+   */
   pump(): void {
+    this.#turn ??= setImmediate(this.#send);
+  }
+
+  /** Sends as long as there are slots and lanes that may use them, but lets others have the event loop between. */
+  readonly #send = (): void => {
+    this.#turn = undefined;
     const { maxInFlight, mayDispatch } = this.#options;
-    while (this.#inFlight < maxInFlight && !this.#stopped && mayDispatch()) {
+    for (let sent = 0; this.#inFlight < maxInFlight && !this.#stopped && mayDispatch(); sent += 1) {
+      if (sent === SENT_PER_TURN) return this.pump();
       const lane = this.#turns.take(this.#mayHaveTurn);
       if (lane === undefined) return;
       lane.waitsForTurn = false;
       this.#sendNext(lane);
     }
-  }
+  };
 
   /** Sends nothing new; resolves when no attempt is in flight. */
   stop(): Promise<void> {
