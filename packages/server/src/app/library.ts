@@ -41,6 +41,7 @@ import { VERSION } from '../version.ts';
 import type { InstallationKeys } from './installation.ts';
 import { learning } from './learning.ts';
 import { allowOf, isOwnOf, openEgress, sendTest } from './outbound.ts';
+import { type OpenSender, openSender } from './sender.ts';
 import { openManifests } from './manifests.ts';
 import { certificateWarningOf, openWarnings, warningOf } from './warning.ts';
 
@@ -64,7 +65,7 @@ export type Ground = {
   readonly api: () => FastifyInstance | undefined;
 };
 
-export type Parts = {
+export type Parts = OpenSender & {
   readonly library: Library;
   readonly engine: Engine;
   readonly jobs: JobRunner;
@@ -92,7 +93,8 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   await configuration.open();
   const metrics = createMetrics(() => engine.figures());
   const telemetry = createTelemetry(ground.log, metrics);
-  const egress = openEgress(ground.config, ground.api, telemetry);
+  const isOwn = isOwnOf(ground.api);
+  const egress = openEgress(ground.config, { isOwn, onBlocked: telemetry.blocked });
   const filters = await createFilters({ store, clock: systemClock, retentionMs });
   const switchOff: EngineOptions['switchOff'] = ({ tenant, id }, reason) =>
     registrations.switchOff(tenant, id, reason).catch((error: unknown) => {
@@ -108,7 +110,8 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const { warn } = warnings;
   const tally = openTally({ store, filters, telemetry, metrics });
   const tracing = openTracing(VERSION);
-  const means = { egress, telemetry, tracing, tally };
+  const sending = openSender(ground.config, { egress, telemetry, tracing });
+  const means = { egress, ...sending, telemetry, tracing, tally };
   const common = { ...means, filters, warn };
   const engine = createEngine(ground, { ...common, configuration, switchOff, maxPending });
   const sealer = await openSealer(ground.keys.encryptionKey, store);
@@ -219,7 +222,7 @@ function openStatistics({
   return createStatistics({ store, clock: systemClock, filters, registrations, flush });
 }
 
-type EngineParts = Pick<Parts, 'egress' | 'telemetry' | 'tracing' | 'tally'> & {
+type EngineParts = Pick<Parts, 'sender' | 'telemetry' | 'tally'> & {
   readonly filters: Pick<Filters, 'get'>;
   readonly configuration: Configuration;
   readonly warn: Warnings['warn'];
@@ -227,25 +230,14 @@ type EngineParts = Pick<Parts, 'egress' | 'telemetry' | 'tracing' | 'tally'> & {
 
 function createEngine(
   { config, store }: Ground,
-  {
-    egress,
-    telemetry,
-    tracing,
-    tally,
-    filters,
-    configuration,
-    switchOff,
-    maxPending,
-    warn,
-  }: EngineParts,
+  { sender, telemetry, tally, filters, configuration, switchOff, maxPending, warn }: EngineParts,
 ): Engine {
   return new Engine({
     store,
     node: { name: `${hostname()}/${process.pid}`, version: VERSION },
     configuration,
-    egress,
+    sender,
     clock: dueClock,
-    signingClock: systemClock,
     random: Math.random,
     schedule: config.schedule,
     maxPending,
@@ -254,7 +246,6 @@ function createEngine(
     windowBytes: WINDOW_BYTES,
     subjectsOf: subjectsBy(filters),
     tally,
-    ...(tracing === undefined ? {} : { traced: tracing.attempt }),
     onAttempt: (registration, _delivery, attempt) => {
       telemetry.attempted(registration, attempt);
       const ending = certificateWarningOf(registration, attempt);

@@ -9,9 +9,9 @@ import { brief, post } from '../egress/testing/open-egress.ts';
 import { answers, plain, rawServer } from '../egress/testing/raw-server.ts';
 import { allowOf, openEgress } from './outbound.ts';
 
-const silent = { blocked: () => undefined };
+const alone = { isOwn: () => false, onBlocked: () => undefined };
 const open = (flags: Parameters<typeof readConfig>[0]): ReturnType<typeof openEgress> =>
-  openEgress(readConfig({ allowNetworks: '127.0.0.0/8', ...flags }, {}), () => undefined, silent);
+  openEgress(readConfig({ allowNetworks: '127.0.0.0/8', ...flags }, {}), alone);
 
 test('receivers are trusted by the authorities of --ca-file, besides the well-known ones', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'schoolbell-ca-'));

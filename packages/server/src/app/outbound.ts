@@ -3,21 +3,44 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Config, ConfigError } from '../config/config.ts';
+import { wholeAttempt } from '../core/attempt.ts';
 import { systemClock } from '../core/clock.ts';
 import { buildBody } from '../core/envelope.ts';
 import { newId } from '../core/id.ts';
 import type { Registration } from '../core/registration.ts';
 import { type Allow, parseAllow } from '../egress/allow.ts';
-import { createEgress } from '../egress/client.ts';
+import { createEgress, type EgressOptions } from '../egress/client.ts';
 import { parseProxy, type Proxy } from '../egress/proxy.ts';
 import type { Egress } from '../egress/port.ts';
-import { sendAttempt } from '../engine/sender.ts';
+import { makeAttempt } from '../sending/attempt.ts';
 import type { TestResult } from '../service/library.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import { isOwnListener } from './own-listener.ts';
 
+/** What of the configuration is about sending; a thread may be told it. */
+export type OutboundConfig = Pick<
+  Config,
+  | 'baseUrl'
+  | 'allowNetworks'
+  | 'allowMetadata'
+  | 'allowPorts'
+  | 'requestTimeoutMs'
+  | 'connectTimeoutMs'
+  | 'caFile'
+  | 'proxy'
+>;
+
+export function outboundConfig(config: OutboundConfig): OutboundConfig {
+  const { baseUrl, allowNetworks, allowMetadata, allowPorts } = config;
+  const { requestTimeoutMs, connectTimeoutMs, caFile, proxy } = config;
+  const allowed = { allowNetworks, allowMetadata, allowPorts };
+  return { baseUrl, ...allowed, requestTimeoutMs, connectTimeoutMs, caFile, proxy };
+}
+
 /** What the operator lets registrations point at besides the public internet. Throws ConfigError. */
-export function allowOf(config: Config): Allow {
+export function allowOf(
+  config: Pick<OutboundConfig, 'baseUrl' | 'allowNetworks' | 'allowMetadata' | 'allowPorts'>,
+): Allow {
   try {
     const allowed = parseAllow(config.allowNetworks, config.allowMetadata);
     return { ...allowed, ports: config.allowPorts, own: ownPlace(config.baseUrl) };
@@ -35,22 +58,21 @@ function ownPlace(baseUrl: string | null): string | null {
 
 /** The only way out, with the limits and openings of the configuration. Throws ConfigError. */
 export function openEgress(
-  config: Config,
-  api: () => FastifyInstance | undefined,
-  telemetry: Pick<Telemetry, 'blocked'>,
+  config: OutboundConfig,
+  { isOwn, onBlocked }: Required<Pick<EgressOptions, 'isOwn' | 'onBlocked'>>,
 ): Egress {
   return createEgress({
     allow: allowOf(config),
     requestTimeoutMs: config.requestTimeoutMs,
     connectTimeoutMs: config.connectTimeoutMs,
     extraCa: authoritiesOf(config),
-    isOwn: isOwnOf(api),
+    isOwn,
     proxy: proxyOf(config),
-    onBlocked: (blocked) => telemetry.blocked(blocked),
+    onBlocked,
   });
 }
 
-function proxyOf({ proxy }: Config): Proxy | null {
+function proxyOf({ proxy }: Pick<OutboundConfig, 'proxy'>): Proxy | null {
   if (proxy === null) return null;
   const parsed = parseProxy(proxy);
   if (parsed !== undefined) return parsed;
@@ -64,12 +86,12 @@ export function isOwnOf(
   return (address, port) => isOwnListener(listenersOf(api()), { address, port });
 }
 
-function listenersOf(api: FastifyInstance | undefined): AddressInfo[] {
+export function listenersOf(api: FastifyInstance | undefined): AddressInfo[] {
   return (api?.addresses() ?? []).filter((each) => typeof each !== 'string');
 }
 
 /** Trusted besides the usual ones. Throws ConfigError. */
-export function authoritiesOf({ caFile }: Config): readonly string[] {
+export function authoritiesOf({ caFile }: Pick<OutboundConfig, 'caFile'>): readonly string[] {
   return caFile === null ? [] : readAuthorities(caFile);
 }
 
@@ -114,23 +136,12 @@ export async function sendTest(
   notification: string,
 ): Promise<TestResult> {
   const id = newId(systemClock.now());
-  const { tenant, properties } = registration;
+  const { properties } = registration;
   const notifications = [notification];
-  const delivery = {
-    id,
-    tenant,
-    eventId: id,
-    registrationId: registration.id,
-    notifications,
-    actions: [],
-    attempts: 0,
-    step: 0,
-    ordered: false,
-    sequence: null,
-  };
-  const attempt = await sendAttempt({ egress, clock: systemClock }, registration, delivery);
+  const delivery = { id, notifications, attempts: 0, sequence: null };
+  const made = await makeAttempt({ egress, clock: systemClock }, registration, delivery);
   return {
-    attempt,
+    attempt: wholeAttempt(made),
     body: buildBody({ id, attempt: 1, properties, notifications }).toString('utf8'),
   };
 }

@@ -14,7 +14,7 @@ import { VERSION } from '../version.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { type Installation, openInstallation } from './installation.ts';
 import { buildLibrary, type Hooks, type Parts } from './library.ts';
-import { warnOfOpenings } from './outbound.ts';
+import { listenersOf, warnOfOpenings } from './outbound.ts';
 
 /** What a host may set; everything has a default. */
 export type SchoolbellOptions = Partial<Config> & Hooks & { readonly log?: Logger };
@@ -71,10 +71,14 @@ async function assemble(
   const log = options.log ?? createLog(config.logLevel);
   let api: FastifyInstance | undefined;
   const parts = await buildLibrary({ config, hooks: options, keys, store, log, api: () => api });
-  const { library, engine, tally, jobs, indexer, egress, telemetry, warnings, lookout, manifests } =
-    parts;
+  const { library, engine, tally, jobs, indexer, telemetry, warnings, lookout, manifests } = parts;
+  const { egress, sender, setListeners } = parts;
   api = await openApi(config, parts);
   const listener = api;
+  api.addHook('onListen', (done) => {
+    setListeners(listenersOf(listener));
+    done();
+  });
   const housekeeping = startHousekeeping(config, store, parts);
   lookout.start();
   manifests.start();
@@ -86,7 +90,7 @@ async function assemble(
     const work = [housekeeping.stop(), stopWork(jobs, engine), warnings.stop()];
     await Promise.all([listener.close(), ...work]);
     await Promise.all([indexer.stop(), tally.stop()]);
-    await egress.close();
+    await Promise.all([sender.close(), egress.close()]);
     await store.close();
   });
   const { adminKey, adminKeyIsNew } = keys;

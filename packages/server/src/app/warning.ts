@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { Attempt } from '../core/attempt.ts';
+import type { MadeAttempt } from '../core/attempt.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Concern } from '../core/concern.ts';
 import type { Registration } from '../core/registration.ts';
@@ -39,7 +39,7 @@ export function warningOf(concern: Concern): warning.Warning {
 /** Undefined where the receiver's certificate is good for long. */
 export function certificateWarningOf(
   registration: Registration,
-  { outcome }: Attempt,
+  { outcome }: MadeAttempt,
 ): warning.Warning | undefined {
   const endsAt = outcome.kind === 'response' ? outcome.certificateEndsAt : undefined;
   return endsAt === undefined ? undefined : warning.certificateEnding(registration, endsAt);

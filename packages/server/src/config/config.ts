@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import { parseDuration } from '../core/duration.ts';
@@ -38,6 +39,8 @@ export type Config = {
   readonly switchOffFailures: number;
   readonly concurrency: number;
   readonly maxInFlight: number;
+  /** Threads that send; 0 where the main thread does. */
+  readonly sendingThreads: number;
   readonly maxPending: number;
   readonly retentionMs: number;
   readonly auditRetentionMs: number;
@@ -100,6 +103,7 @@ export function readConfig(
     switchOffFailures: read.number('switchOffFailures', { min: 1, max: 1_000_000 }),
     concurrency: read.number('concurrency', { min: 1, max: 256 }),
     maxInFlight: read.number('maxInFlight', { min: 1, max: 10_000 }),
+    sendingThreads: read.threads('sendingThreads'),
     maxPending: read.number('maxPending', { min: 1, max: MAX_QUOTA }),
     retentionMs: read.duration('retention', { min: 60_000, max: 3_650 * 86_400_000 }),
     auditRetentionMs: read.duration('auditRetention', {
@@ -145,6 +149,12 @@ class Reader {
     const text = this.text(name);
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
     return this.#within(name, value, bounds, 'a whole number');
+  }
+
+  /** `auto`: another thread where it has a core to run on. */
+  threads(name: OptionName): number {
+    if (this.text(name) === 'auto') return availableParallelism() > 1 ? 1 : 0;
+    return this.number(name, { min: 0, max: 16 });
   }
 
   duration(name: OptionName, bounds: Bounds): number {

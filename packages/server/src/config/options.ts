@@ -41,6 +41,7 @@ export type OptionName =
   | 'switchOffFailures'
   | 'concurrency'
   | 'maxInFlight'
+  | 'sendingThreads'
   | 'maxPending'
   | 'retention'
   | 'auditRetention'
@@ -240,6 +241,13 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     placeholder: '<number>',
     help: 'Requests in flight over all registrations.',
     default: '512',
+  },
+  sendingThreads: {
+    flag: 'sending-threads',
+    kind: 'text',
+    placeholder: '<number>',
+    help: 'Threads that sign and send, besides the one that accepts and decides: 0 to 16. `auto` is one where there is more than one core, else none.',
+    default: 'auto',
   },
   maxPending: {
     flag: 'max-pending',

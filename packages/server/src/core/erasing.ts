@@ -1,4 +1,4 @@
-import type { Attempt } from './attempt.ts';
+import type { AttemptRecord } from './attempt.ts';
 
 /** What the store keeps in place of a notification that was erased: no notification is the empty text. */
 export const ERASED = '';
@@ -15,9 +15,7 @@ export function erasedNotification(action: string): string {
 }
 
 /** An attempt without what was sent and what was answered; how it ended stays. */
-export function eraseAttempt<T extends Pick<Attempt, 'outcome' | 'requestHeaders' | 'signedBy'>>(
-  attempt: T,
-): T & { readonly erased: true } {
+export function eraseAttempt<T extends AttemptRecord>(attempt: T): T & { readonly erased: true } {
   const { outcome } = attempt;
   const kept =
     outcome.kind === 'response'

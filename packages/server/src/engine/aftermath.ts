@@ -1,4 +1,4 @@
-import type { Attempt } from '../core/attempt.ts';
+import type { MadeAttempt } from '../core/attempt.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { explain } from '../core/explain.ts';
 import { judge } from '../core/outcome.ts';
@@ -43,7 +43,7 @@ export class Aftermath {
   }
 
   /** Takes an attempt that is over. */
-  take(lane: Lane, delivery: Delivery, attempt: Attempt, wasProbe: boolean): void {
+  take(lane: Lane, delivery: Delivery, attempt: MadeAttempt, wasProbe: boolean): void {
     if (lane.isAbandoned) return;
     const { engine, attend } = this.#options;
     const { clock, random, schedule } = engine;

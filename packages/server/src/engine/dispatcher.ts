@@ -1,4 +1,4 @@
-import type { Attempt } from '../core/attempt.ts';
+import type { MadeAttempt } from '../core/attempt.ts';
 import type { Delivery } from '../core/delivery.ts';
 import type { Registration } from '../core/registration.ts';
 import { FairQueue } from './fair-queue.ts';
@@ -11,9 +11,14 @@ export type DispatcherOptions = {
   /** Called as a delivery leaves its lane's queue. */
   readonly onSend: (lane: Lane, delivery: Delivery) => void;
   /** Makes one attempt; never rejects. */
-  readonly send: (registration: Registration, delivery: Delivery) => Promise<Attempt>;
+  readonly send: (registration: Registration, delivery: Delivery) => Promise<MadeAttempt>;
   /** Takes every attempt before its slot is given to another delivery. */
-  readonly onAttempt: (lane: Lane, delivery: Delivery, attempt: Attempt, wasProbe: boolean) => void;
+  readonly onAttempt: (
+    lane: Lane,
+    delivery: Delivery,
+    attempt: MadeAttempt,
+    wasProbe: boolean,
+  ) => void;
   /** False while finished attempts wait for the disk: nothing new is sent then. */
   readonly mayDispatch: () => boolean;
 };

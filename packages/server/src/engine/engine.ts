@@ -23,7 +23,6 @@ import { Watch } from './watch.ts';
 import { Window } from './window.ts';
 import { Settler } from './settler.ts';
 import { Shards } from './shards.ts';
-import { sendAttempt } from './sender.ts';
 import { Streaks } from './streaks.ts';
 
 const IDLE_LANES_SWEPT_EVERY_MS = 60_000;
@@ -59,7 +58,7 @@ export class Engine {
     this.#dispatcher = new Dispatcher({
       maxInFlight: options.maxInFlight,
       now,
-      send: (registration, delivery) => sendAttempt(options, registration, delivery),
+      send: (registration, delivery) => options.sender.send(registration, delivery),
       onAttempt: (...ended) => this.#aftermath.take(...ended),
       mayDispatch: () => !this.#settler.isFull && this.#shards.mayWork(),
       onSend: this.#onSend,
@@ -277,7 +276,7 @@ export class Engine {
   readonly #removeLane = (ref: RegistrationRef): void => {
     const lane = this.#roster.removeLane(ref);
     if (lane !== undefined) this.#window.empty(lane);
-    this.#options.egress.forget(registrationKey(ref));
+    this.#options.sender.forget(registrationKey(ref));
   };
 
   #reserve(registration: Registration, delivery: Delivery): boolean {

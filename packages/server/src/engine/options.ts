@@ -1,13 +1,12 @@
-import type { Attempt } from '../core/attempt.ts';
+import type { MadeAttempt } from '../core/attempt.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Concern } from '../core/concern.ts';
 import type { Delivery } from '../core/delivery.ts';
 import type { Registration } from '../core/registration.ts';
 import type { Schedule } from '../core/schedule.ts';
 import type { SwitchOffRule } from '../core/streak.ts';
-import type { Egress } from '../egress/port.ts';
+import type { Sender } from '../sending/port.ts';
 import type { SubjectsOf } from './matching.ts';
-import type { SenderDeps } from './sender.ts';
 import type { Tally } from './tally.ts';
 import type { NodeInfo, Store } from '../store/port.ts';
 
@@ -19,13 +18,9 @@ export type EngineOptions = {
     readonly version: () => number;
     readonly refresh: () => Promise<void>;
   };
-  readonly egress: Egress;
+  readonly sender: Pick<Sender, 'send' | 'forget'>;
   /** What is due when: must not jump. */
   readonly clock: Clock;
-  /** The true time, for signatures; `clock` where absent. */
-  readonly signingClock?: Clock;
-  /** Notes attempts in traces, where anybody keeps traces. */
-  readonly traced?: NonNullable<SenderDeps['traced']>;
   /** From 0 up to 1, for jitter. */
   readonly random: () => number;
   readonly schedule: Schedule;
@@ -42,7 +37,11 @@ export type EngineOptions = {
   /** Counts what was accepted and written. */
   readonly tally: Pick<Tally, 'published' | 'matched' | 'settled'>;
   /** Called after each attempt, before it is written. */
-  readonly onAttempt: (registration: Registration, delivery: Delivery, attempt: Attempt) => void;
+  readonly onAttempt: (
+    registration: Registration,
+    delivery: Delivery,
+    attempt: MadeAttempt,
+  ) => void;
   /** When endpoints that only fail are switched off; null for never. */
   readonly switchOffRule: SwitchOffRule | null;
   /**

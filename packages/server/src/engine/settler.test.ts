@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { attemptOf } from '../core/testing/attempt.ts';
 import { newId } from '../core/id.ts';
 import type { Settlement } from '../store/port.ts';
 import { Settler } from './settler.ts';
@@ -44,15 +45,11 @@ function settlement(): Settlement {
   return {
     tenant: 'default',
     deliveryId,
-    attempt: {
+    attempt: attemptOf({
       deliveryId,
-      number: 1,
       startedAt: 0,
-      durationMs: 1,
       outcome: { kind: 'connect_error', code: 'ECONNREFUSED' },
-      requestHeaders: [],
-      signedBy: { ms: '', standard: [] },
-    },
+    }),
     next: { state: 'delivered', reason: null },
     ordered: false,
   };

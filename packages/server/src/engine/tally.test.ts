@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { attemptOf } from '../core/testing/attempt.ts';
 import { newId } from '../core/id.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { ALL, mergeRows, type StatisticsRow } from '../core/statistics.ts';
@@ -53,11 +54,9 @@ function open() {
       ordered: false,
       sequence: null,
     };
-    const made = { deliveryId: id, number: 1, startedAt: at - 20, durationMs: 20, outcome };
-    const signedBy = { ms: '', standard: [] };
-    const settlement = { tenant: 't', deliveryId: id, next, ordered: false };
-    const written = { ...settlement, attempt: { ...made, requestHeaders: [], signedBy } };
-    tally.settled(ONE, delivery, written, moved);
+    const made = attemptOf({ deliveryId: id, startedAt: at - 20, durationMs: 20, outcome });
+    const settlement = { tenant: 't', deliveryId: id, next, ordered: false, attempt: made };
+    tally.settled(ONE, delivery, settlement, moved);
   };
   return {
     tally,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { attemptOf } from '../core/testing/attempt.ts';
 import { type AuditEntry, auditEntry, SERVICE } from '../core/audit.ts';
 import type { ApiKey } from '../core/key.ts';
 import type { Outcome } from '../core/outcome.ts';
@@ -91,15 +92,14 @@ export function storeContract(open: OpenStore): void {
     deliveryId,
     next,
     ordered: false,
-    attempt: {
+    attempt: attemptOf({
       deliveryId,
       number,
       startedAt: NOW + 5,
       durationMs: 7,
       outcome: OK,
       requestHeaders: [['a', 'b']],
-      signedBy: { ms: '#1', standard: ['#1'] },
-    },
+    }),
   });
 
   const claimAll = async (tenant: string, registrationId: Id, now = NOW, room = 100) => {

@@ -1,6 +1,6 @@
 import { NOTIFICATION_SEPARATOR } from '../core/delivery.ts';
 import { ERASED, eraseAttempt } from '../core/erasing.ts';
-import type { Attempt } from '../core/attempt.ts';
+import { type AttemptRecord, recordOf } from '../core/attempt.ts';
 import type { Id } from '../core/id.ts';
 import { possibleKeys } from '../core/subjects.ts';
 import type { OpenDelivery, PendingChoice } from './erasure.ts';
@@ -77,9 +77,7 @@ export function picksLeft(
 
 /** The record of an attempt as it is kept when a learner was erased. */
 export function erasedRecord(record: string): string {
-  return JSON.stringify(
-    eraseAttempt(JSON.parse(record) as Pick<Attempt, 'outcome' | 'requestHeaders' | 'signedBy'>),
-  );
+  return recordOf(eraseAttempt(JSON.parse(record) as AttemptRecord));
 }
 
 export function toEventDelivery(row: Row): EventDelivery {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
+import { attemptOf } from '../core/testing/attempt.ts';
 import { testDatabase, type TestDatabase } from '../../../../tools/postgres/test-database.ts';
 import { auditEntry, SERVICE } from '../core/audit.ts';
 import { idTime, newId } from '../core/id.ts';
@@ -100,15 +101,15 @@ function made(n: number): NewEvent {
 function settled(event: NewEvent, next: NextState, n: number): Settlement {
   const [delivery] = event.deliveries;
   const outcome = next.state === 'delivered' ? OK : BROKEN;
-  const attempt = { number: 1, startedAt: event.acceptedAt + 5, durationMs: n, outcome };
-  const sent = { requestHeaders: [['a', 'b']] as const, signedBy: { ms: '#1', standard: ['#1'] } };
   const deliveryId = delivery?.id ?? '';
+  const when = { startedAt: event.acceptedAt + 5, durationMs: n };
+  const requestHeaders = [['a', 'b']] as const;
   return {
     tenant: event.tenant,
     deliveryId,
     next,
     ordered: delivery?.orderKeys !== null,
-    attempt: { deliveryId, ...attempt, ...sent },
+    attempt: attemptOf({ deliveryId, ...when, outcome, requestHeaders }),
   };
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { attemptOf } from '../core/testing/attempt.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { type Id, newId } from '../core/id.ts';
 import { ALL_SHARDS } from '../core/shard.ts';
@@ -57,10 +58,8 @@ export function orderContract(open: OpenStore): void {
 
   const settle = async (deliveryId: Id | undefined, next: NextState): Promise<void> => {
     const place = { tenant, deliveryId: deliveryId ?? '', ordered: true };
-    const attempt = { number: 1, startedAt: NOW, durationMs: 1, requestHeaders: [] };
-    const signedBy = { ms: '#1', standard: ['#1'] };
-    const full = { ...attempt, signedBy, deliveryId: place.deliveryId, outcome: FAILED };
-    await store.settle([{ ...place, next, attempt: full }]);
+    const attempt = attemptOf({ deliveryId: place.deliveryId, startedAt: NOW, outcome: FAILED });
+    await store.settle([{ ...place, next, attempt }]);
   };
 
   const move = (from: 'pending' | 'held', to: 'pending' | 'held' | 'cancelled', limit = 100) =>

@@ -1,4 +1,4 @@
-import type { Attempt } from '../core/attempt.ts';
+import type { Attempt, MadeAttempt } from '../core/attempt.ts';
 import type { AuditEntry } from '../core/audit.ts';
 import type { Delivery, DeliveryState } from '../core/delivery.ts';
 import type { Filter } from '../core/filter.ts';
@@ -155,7 +155,7 @@ export type NextState =
 export type Settlement = {
   readonly tenant: string;
   readonly deliveryId: Id;
-  readonly attempt: Attempt;
+  readonly attempt: MadeAttempt;
   readonly next: NextState;
   /** That of its delivery: tells whether others may have waited for this. */
   readonly ordered: boolean;

@@ -1,4 +1,4 @@
-import type { Attempt } from '../core/attempt.ts';
+import type { Attempt, AttemptRecord } from '../core/attempt.ts';
 import {
   type Delivery,
   DELIVERY_STATES,
@@ -164,7 +164,7 @@ export function toAttempt(row: Row): Attempt {
     number: integer(row, 'number'),
     startedAt: integer(row, 'started_at'),
     durationMs: integer(row, 'duration_ms'),
-    ...parse<Pick<Attempt, 'outcome' | 'requestHeaders' | 'signedBy' | 'erased'>>(row, 'record'),
+    ...parse<AttemptRecord>(row, 'record'),
   };
 }
 

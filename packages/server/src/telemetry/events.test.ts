@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import type { Attempt } from '../core/attempt.ts';
+import type { MadeAttempt } from '../core/attempt.ts';
 import { newId } from '../core/id.ts';
 import type { Registration } from '../core/registration.ts';
+import { attemptOf } from '../core/testing/attempt.ts';
 import { createTelemetry, type Telemetry } from './events.ts';
 import { createMetrics, type Figures, type Metrics } from './metrics.ts';
 
@@ -43,22 +44,11 @@ const REGISTRATION: Registration = {
   switchedOff: null,
 };
 
-function delivered(certificateEndsAt?: number): Attempt {
+function delivered(certificateEndsAt?: number): MadeAttempt {
   const response = { headers: [], body: '', truncated: false };
-  return {
-    deliveryId: newId(0),
-    number: 1,
-    startedAt: 0,
-    durationMs: 1,
-    outcome: {
-      kind: 'response',
-      status: 200,
-      response,
-      ...(certificateEndsAt === undefined ? {} : { certificateEndsAt }),
-    },
-    requestHeaders: [],
-    signedBy: { ms: '#1', standard: ['#1'] },
-  };
+  const ends = certificateEndsAt === undefined ? {} : { certificateEndsAt };
+  const outcome = { kind: 'response', status: 200, response, ...ends } as const;
+  return attemptOf({ deliveryId: newId(0), startedAt: 0, outcome });
 }
 
 test('shows each figure of what goes on now, and how late the event loop is', async () => {

@@ -1,4 +1,4 @@
-import type { Attempt } from '../core/attempt.ts';
+import type { MadeAttempt } from '../core/attempt.ts';
 import type { Concern } from '../core/concern.ts';
 import { explain } from '../core/explain.ts';
 import { type Registration, registrationKey } from '../core/registration.ts';
@@ -8,7 +8,7 @@ import type { Metrics } from './metrics.ts';
 /** Each thing worth telling has one function, which writes its log line and counts it. */
 export type Telemetry = {
   /** One wide line an attempt: at debug when it delivered, at info when it did not. */
-  readonly attempted: (registration: Registration, attempt: Attempt) => void;
+  readonly attempted: (registration: Registration, attempt: MadeAttempt) => void;
   /** A rule kept a request from being sent: a delivery, a test or an echo. */
   readonly blocked: (blocked: {
     readonly pool: string;
@@ -76,7 +76,7 @@ export function createTelemetry(log: Logger, metrics: Metrics): Telemetry {
 function createEndWarning(
   log: Logger,
   metrics: Metrics,
-): (registration: Registration, attempt: Attempt) => void {
+): (registration: Registration, attempt: MadeAttempt) => void {
   const known = new Map<string, number>();
   return (registration, { outcome }) => {
     const endsAt = outcome.kind === 'response' ? outcome.certificateEndsAt : undefined;
@@ -90,7 +90,7 @@ function createEndWarning(
   };
 }
 
-function attemptLine({ tenant, id }: Registration, attempt: Attempt): object {
+function attemptLine({ tenant, id }: Registration, attempt: MadeAttempt): object {
   const { class: outcome, sentence } = explain(attempt.outcome);
   const { deliveryId: delivery, number, durationMs } = attempt;
   return { tenant, registration: id, delivery, number, durationMs, outcome, sentence };

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
-import type { Attempt } from '../core/attempt.ts';
+import type { MadeAttempt } from '../core/attempt.ts';
 import type { Concern } from '../core/concern.ts';
 import { explain } from '../core/explain.ts';
 
@@ -8,7 +8,7 @@ export type Metrics = {
   readonly contentType: string;
   readonly text: () => Promise<string>;
   readonly published: (events: number, ms: number) => void;
-  readonly attempted: (attempt: Attempt) => void;
+  readonly attempted: (attempt: MadeAttempt) => void;
   /** A delivery was accepted. */
   readonly matched: () => void;
   /** A delivery was delivered, so many milliseconds after its event was accepted, or used up its schedule. */

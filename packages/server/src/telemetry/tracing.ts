@@ -9,7 +9,7 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
-import type { Attempt } from '../core/attempt.ts';
+import type { MadeAttempt } from '../core/attempt.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { explain } from '../core/explain.ts';
 import { judge } from '../core/outcome.ts';
@@ -25,8 +25,8 @@ export type Tracing = {
   /** An attempt, within the span of the call that published. */
   readonly attempt: (
     delivery: Delivery,
-    send: (trace: string) => Promise<Attempt>,
-  ) => Promise<Attempt>;
+    send: (trace: string) => Promise<MadeAttempt>,
+  ) => Promise<MadeAttempt>;
 };
 
 /** Undefined when no SDK of OpenTelemetry is loaded: then nothing is done for it. */
@@ -76,7 +76,7 @@ async function during<T>(span: Span, run: () => Promise<T>): Promise<T> {
   }
 }
 
-function describe(span: Span, { outcome }: Attempt): void {
+function describe(span: Span, { outcome }: MadeAttempt): void {
   if (outcome.kind === 'response') span.setAttribute('http.response.status_code', outcome.status);
   if (judge(outcome) === 'delivered') return;
   const { class: kind, sentence } = explain(outcome);

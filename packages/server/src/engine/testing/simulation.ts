@@ -4,6 +4,7 @@ import { randomFrom } from '../../../../../tools/random.ts';
 import type { Id } from '../../core/id.ts';
 import { ORDERINGS } from '../../core/ordering.ts';
 import type { Registration } from '../../core/registration.ts';
+import { directSender } from '../../sending/direct.ts';
 import type { Store } from '../../store/port.ts';
 import { Engine } from '../engine.ts';
 import { FakeNetwork, type Flight, status } from './fake-network.ts';
@@ -69,12 +70,13 @@ export class Simulation {
   #newEngine(): Engine {
     const session = this.#store.session();
     this.#killStore = session.end;
+    const clock = { now: () => this.#now };
     return new Engine({
       node: { name: 'simulated', version: '0' },
       configuration: { version: () => 0, refresh: () => Promise.resolve() },
       store: session.store as unknown as Store,
-      egress: this.#network,
-      clock: { now: () => this.#now },
+      sender: directSender({ egress: this.#network, clock }),
+      clock,
       random: this.#random,
       schedule: SCHEDULE,
       maxPending: () => Infinity,

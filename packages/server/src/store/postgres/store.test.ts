@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import pg from 'pg';
+import { attemptOf } from '../../core/testing/attempt.ts';
 import { type TestDatabase, testDatabase } from '../../../../../tools/postgres/test-database.ts';
 import type { AppError } from '../../core/errors.ts';
 import { idAt, newId } from '../../core/id.ts';
@@ -135,16 +136,9 @@ function jobOf(now: number): Job {
 function endedAt(event: NewEvent, at: number): Settlement {
   const deliveryId = event.deliveries[0]?.id ?? '';
   const outcome = { kind: 'connect_error', code: 'X' } as const;
-  const attempt = { deliveryId, number: 1, startedAt: at, durationMs: 0, outcome };
+  const attempt = attemptOf({ deliveryId, startedAt: at, durationMs: 0, outcome });
   const next = { state: 'delivered', reason: null } as const;
-  const signedBy = { ms: '#1', standard: ['#1'] };
-  return {
-    tenant: 't',
-    deliveryId,
-    attempt: { ...attempt, requestHeaders: [], signedBy },
-    next,
-    ordered: false,
-  };
+  return { tenant: 't', deliveryId, attempt, next, ordered: false };
 }
 
 test('nodes that start at once migrate once, and leave no connection open', async () => {

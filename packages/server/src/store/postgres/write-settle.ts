@@ -1,5 +1,4 @@
-import type { Attempt } from '../../core/attempt.ts';
-import { eraseAttempt } from '../../core/erasing.ts';
+import { erasedRecord } from '../erasing.ts';
 import type { Settlement } from '../port.ts';
 import { stateCode, text } from '../rows.ts';
 import type { Query, Statement } from './database.ts';
@@ -190,7 +189,7 @@ async function settlePart(
   const inTime = await run(query, SETTLE, part, [epoch, ...columnsOf(part), []]);
   const late = part.filter((settlement) => !inTime.includes(settlement));
   if (late.length === 0) return inTime;
-  const erased = late.map(({ attempt }) => recordOf(eraseAttempt(attempt)));
+  const erased = late.map(({ attempt }) => erasedRecord(attempt.record));
   const columns = [epoch, ...columnsOf(late), erased];
   return [...inTime, ...(await run(query, SETTLE_LATE, late, columns))];
 }
@@ -219,7 +218,7 @@ function columnsOf(part: readonly Settlement[]): unknown[][] {
     attempts.map(({ number }) => number),
     attempts.map(({ startedAt }) => startedAt),
     attempts.map(({ durationMs }) => durationMs),
-    attempts.map(recordOf),
+    attempts.map(({ record }) => record),
     next.map(({ state }) => stateCode(state)),
     next.map((each) => (each.state === 'pending' ? each.step : null)),
     next.map((each) => (each.state === 'pending' ? each.dueAt : null)),
@@ -227,10 +226,6 @@ function columnsOf(part: readonly Settlement[]): unknown[][] {
     next.map((each) => (each.state === 'pending' ? null : each.reason)),
     ...outcomeColumns(part),
   ];
-}
-
-function recordOf({ outcome, requestHeaders, signedBy, erased }: Attempt): string {
-  return JSON.stringify({ outcome, requestHeaders, signedBy, erased });
 }
 
 function endOf({ attempt, next }: Settlement): number | null {

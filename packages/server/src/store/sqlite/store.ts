@@ -297,15 +297,8 @@ function flattenIdempotency(idempotency: Publication['idempotency']): Flat | nul
 function flattenSettlements(batch: readonly Settlement[]): Flat {
   const rows: Value[] = [];
   for (const { tenant, deliveryId, attempt, next } of batch) {
-    const { number, startedAt, durationMs, outcome, requestHeaders, signedBy } = attempt;
-    rows.push(
-      tenant,
-      deliveryId,
-      number,
-      startedAt,
-      durationMs,
-      JSON.stringify({ outcome, requestHeaders, signedBy }),
-    );
+    const { number, startedAt, durationMs, outcome, record } = attempt;
+    rows.push(tenant, deliveryId, number, startedAt, durationMs, record);
     if (next.state === 'pending') rows.push(0, next.step, next.dueAt, null, null);
     else {
       const ended = next.state === 'held' ? null : startedAt + durationMs;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { attemptOf } from '../../core/testing/attempt.ts';
 import { NOTIFICATION_SEPARATOR } from '../../core/delivery.ts';
 import { ERASED_REASON } from '../../core/erasing.ts';
 import { type Id, newId } from '../../core/id.ts';
@@ -96,8 +97,9 @@ export function eraseContract(open: OpenStore): void {
   const settle = (deliveryId: Id | undefined, next: NextState, number = 1) => {
     const when = { number, startedAt: NOW, durationMs: 1 };
     const what = { outcome: ANSWERED, requestHeaders: [['x', 'ana'] as const], signedBy: SIGNED };
-    const attempt = { deliveryId: deliveryId ?? '', ...when, ...what };
-    return store.settle([{ tenant, deliveryId: deliveryId ?? '', attempt, next, ordered: true }]);
+    const place = { deliveryId: deliveryId ?? '' };
+    const attempt = attemptOf({ ...place, ...when, ...what });
+    return store.settle([{ tenant, ...place, attempt, next, ordered: true }]);
   };
 
   const erase = (learner = ANA, pending: PendingChoice = 'send', limit = 100) =>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { attemptOf } from '../../core/testing/attempt.ts';
 import { type Id, idTime, newId } from '../../core/id.ts';
 import type { Job, Selection } from '../../core/job.ts';
 import type { Outcome } from '../../core/outcome.ts';
@@ -69,15 +70,7 @@ export function jobContract(open: OpenStore): void {
         deliveryId,
         next,
         ordered: false,
-        attempt: {
-          deliveryId,
-          number: 1,
-          startedAt: NOW,
-          durationMs: 1,
-          outcome: OK,
-          requestHeaders: [],
-          signedBy: { ms: '#1', standard: ['#1'] },
-        },
+        attempt: attemptOf({ deliveryId, startedAt: NOW, outcome: OK }),
       })),
     );
   };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { attemptOf } from '../../core/testing/attempt.ts';
 import { NOTIFICATION_SEPARATOR } from '../../core/delivery.ts';
 import { type Id, idAt, newId } from '../../core/id.ts';
 import type { SubjectPaths } from '../../core/subjects.ts';
@@ -53,9 +54,7 @@ export function retentionContract(open: OpenStore): void {
     for (const [index, { id }] of deliveries.entries()) {
       if (states[index] !== 'ended') continue;
       const outcome = { kind: 'connect_error', code: 'X' } as const;
-      const when = { number: 1, startedAt: at + 2, durationMs: 1 };
-      const signedBy = { ms: '#1', standard: ['#1'] };
-      const attempt = { deliveryId: id, ...when, outcome, requestHeaders: [], signedBy };
+      const attempt = attemptOf({ deliveryId: id, startedAt: at + 2, outcome });
       const next = { state: 'delivered', reason: null } as const;
       await store.settle([{ tenant, deliveryId: id, ordered: false, next, attempt }]);
     }

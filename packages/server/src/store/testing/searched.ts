@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { attemptOf } from '../../core/testing/attempt.ts';
 import { DELIVERY_STATES, type DeliveryState } from '../../core/delivery.ts';
 import { explain } from '../../core/explain.ts';
 import { type Id, idTime, newId } from '../../core/id.ts';
@@ -99,15 +100,7 @@ export function settlementOf(tenant: string, deliveryId: Id, outcome: Outcome, n
     ordered: false,
     deliveryId,
     next: next ?? { state: 'exhausted' as const, reason: 'used up' },
-    attempt: {
-      deliveryId,
-      number: 1,
-      startedAt: NOW,
-      durationMs: 1,
-      outcome,
-      requestHeaders: [],
-      signedBy: { ms: '#1', standard: ['#1'] },
-    },
+    attempt: attemptOf({ deliveryId, startedAt: NOW, outcome }),
   };
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { attemptOf } from '../../core/testing/attempt.ts';
 import { NOTIFICATION_SEPARATOR } from '../../core/delivery.ts';
 import { type Id, newId } from '../../core/id.ts';
 import type { Acceptance, NewDelivery, NewEvent, Publication, Store } from '../port.ts';
@@ -62,15 +63,8 @@ export function sequenceContract(open: OpenStore): void {
     (await feed(0, registrationId)).map(({ sequence }) => sequence);
 
   const deliver = async (deliveryId: Id): Promise<void> => {
-    const attempt = {
-      deliveryId,
-      number: 1,
-      startedAt: NOW,
-      durationMs: 1,
-      outcome: { kind: 'timeout', phase: 'response', afterMs: 1 },
-      requestHeaders: [],
-      signedBy: { ms: '#1', standard: ['#1'] },
-    } as const;
+    const outcome = { kind: 'timeout', phase: 'response', afterMs: 1 } as const;
+    const attempt = attemptOf({ deliveryId, startedAt: NOW, outcome });
     const next = { state: 'delivered', reason: null } as const;
     await store.settle([{ tenant, deliveryId, next, ordered: false, attempt }]);
   };

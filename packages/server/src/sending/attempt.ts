@@ -1,4 +1,4 @@
-import type { Attempt } from '../core/attempt.ts';
+import { type MadeAttempt, madeOf } from '../core/attempt.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { buildBody } from '../core/envelope.ts';
@@ -11,34 +11,25 @@ import { signingAt } from '../core/secrets.ts';
 import { deliveryHeaders } from '../core/signature.ts';
 import type { Egress, OutboundRequest } from '../egress/port.ts';
 
-export type SenderDeps = {
-  readonly egress: Egress;
+export type SendingDeps = {
+  readonly egress: Pick<Egress, 'send'>;
   readonly clock: Clock;
   /** Receivers hold the time in a signature against their own; `clock` where absent. */
   readonly signingClock?: Clock;
-  /** Notes the attempt in a trace, where anybody keeps traces. */
-  readonly traced?: (
-    delivery: Delivery,
-    send: (trace: string) => Promise<Attempt>,
-  ) => Promise<Attempt>;
 };
 
-/** Makes one attempt: builds and signs the body, sends it, and records what came of it. Never rejects. */
-export function sendAttempt(
-  deps: SenderDeps,
-  registration: Registration,
-  delivery: Delivery,
-): Promise<Attempt> {
-  const { traced } = deps;
-  if (traced === undefined) return attempt(deps, registration, delivery);
-  return traced(delivery, (trace) => attempt(deps, registration, { ...delivery, trace }));
-}
+/** What of a delivery goes into an attempt. */
+export type Outgoing = Pick<
+  Delivery,
+  'id' | 'notifications' | 'attempts' | 'sequence' | 'replayOf' | 'trace'
+>;
 
-async function attempt(
-  deps: SenderDeps,
+/** Makes one attempt: builds and signs the body, sends it, and records what came of it. Never rejects. */
+export async function makeAttempt(
+  deps: SendingDeps,
   registration: Registration,
-  delivery: Delivery,
-): Promise<Attempt> {
+  delivery: Outgoing,
+): Promise<MadeAttempt> {
   const number = delivery.attempts + 1;
   const startedAt = deps.clock.now();
   const body = buildBody({
@@ -63,20 +54,16 @@ async function attempt(
   const outcome: Outcome = isEmpty
     ? { kind: 'blocked', rule: ERASED_RULE }
     : hideReflected(registration, await send(deps.egress, registration, { headers, body }));
-  return {
-    deliveryId: delivery.id,
-    number,
-    startedAt,
-    durationMs: deps.clock.now() - startedAt,
-    outcome,
-    requestHeaders: masked(headers, registration.headers.length),
-    signedBy: { ms: signing.ms.id, standard: signing.standard.map(({ id }) => id) },
-  };
+  const durationMs = deps.clock.now() - startedAt;
+  const requestHeaders = masked(headers, registration.headers.length);
+  const signedBy = { ms: signing.ms.id, standard: signing.standard.map(({ id }) => id) };
+  const { id: deliveryId } = delivery;
+  return madeOf({ deliveryId, number, startedAt, durationMs, outcome, requestHeaders, signedBy });
 }
 
 /** The rules for headers hold for what stands in the store too, whoever wrote it there. */
 function send(
-  egress: Egress,
+  egress: SendingDeps['egress'],
   registration: Registration,
   request: Pick<OutboundRequest, 'headers' | 'body'>,
 ): Promise<Outcome> {
