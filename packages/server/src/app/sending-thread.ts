@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { dueClock, systemClock } from '../core/clock.ts';
 import type { Listener, News } from '../sending/protocol.ts';
-import { SendingThread } from '../sending/thread.ts';
+import { runSendingThread } from '../sending/thread.ts';
 import { openEgress, type OutboundConfig } from './outbound.ts';
 import { isOwnListener } from './own-listener.ts';
 
@@ -17,4 +17,4 @@ const egress = openEgress(workerData as OutboundConfig, {
 const onListeners = (told: readonly Listener[]): void => {
   listeners = told;
 };
-new SendingThread(port, { egress, clock: dueClock, signingClock: systemClock, onListeners });
+runSendingThread(port, { egress, clock: dueClock, signingClock: systemClock, onListeners });

@@ -77,6 +77,7 @@ export class Dispatcher {
   /** Sends nothing new; resolves when no attempt is in flight. */
   stop(): Promise<void> {
     this.#stopped = true;
+    clearImmediate(this.#turn);
     if (this.#inFlight === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#idle = resolve;

@@ -53,7 +53,7 @@ export function readTasks(rows: Flat): Task[] {
     const from = at + 8;
     at = from + Number(count);
     const delivery = {
-      id: String(id) as Id,
+      id: String(id),
       sequence: sequence as number | null,
       attempts: Number(attempts),
       notifications: rows.slice(from, at) as string[],

@@ -23,8 +23,14 @@ const FEW = 16;
 const TOLD_AT_ONCE = 16;
 const HELD_BACK_MS = 1;
 
+/** Makes the attempts that are ordered through `port`, for as long as it is open. */
+export function runSendingThread(port: MessagePort, deps: ThreadDeps): void {
+  const thread = new SendingThread(port, deps);
+  port.on('message', (order: Order) => thread.take(order));
+}
+
 /** The inside of a sending thread: takes orders and makes the attempts. */
-export class SendingThread {
+class SendingThread {
   readonly #port: MessagePort;
   readonly #deps: ThreadDeps;
   readonly #registrations = new Map<number, Registration>();
@@ -37,10 +43,9 @@ export class SendingThread {
   constructor(port: MessagePort, deps: ThreadDeps) {
     this.#port = port;
     this.#deps = deps;
-    port.on('message', (order: Order) => this.#take(order));
   }
 
-  #take(order: Order): void {
+  take(order: Order): void {
     switch (order.kind) {
       case 'send':
         return this.#send(order.rows);
