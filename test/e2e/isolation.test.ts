@@ -9,7 +9,10 @@ const EVENTS = 60;
 const FAILURES_TO_OPEN = 10;
 const FIRST_PROBE_MS = 4000;
 
-const server = new TestServer({ schedule: parseSchedule(`0ms${',10ms'.repeat(12)}`) });
+const server = new TestServer({
+  concurrency: 8,
+  schedule: parseSchedule(`0ms${',10ms'.repeat(12)}`),
+});
 const receiver = new TestReceiver();
 before(() => server.start());
 after(() => Promise.all([server.end(), receiver.close()]));

@@ -146,19 +146,21 @@ test('failures that come in while it is open say nothing new', () => {
   assert.equal(fail(breaker, NOW), breaker);
 });
 
+const took = (outcome: Outcome, durationMs = 5) => ({ outcome, durationMs });
+
 test('concurrency ramps 1, 2, 4 to its limit while answers are good and halves on overload', () => {
   let ramp = newRamp(8);
   const seen = new Set<number>();
   for (let n = 0; n < 20; n += 1) {
     seen.add(ramp.concurrency);
-    ramp = rampAfter(ramp, answer(200));
+    ramp = rampAfter(ramp, took(answer(200)));
   }
   assert.deepEqual([...seen], [1, 2, 4, 8]);
-  for (const outcome of [answer(429), answer(503)]) ramp = rampAfter(ramp, outcome);
+  for (const outcome of [answer(429), answer(503)]) ramp = rampAfter(ramp, took(outcome));
   assert.equal(ramp.concurrency, 2);
-  assert.equal(rampAfter(ramp, answer(500)).concurrency, 2);
+  assert.equal(rampAfter(ramp, took(answer(500))).concurrency, 2);
   for (let n = 0; n < 5; n += 1)
-    ramp = rampAfter(ramp, { kind: 'timeout', phase: 'connect', afterMs: 1 });
+    ramp = rampAfter(ramp, took({ kind: 'timeout', phase: 'connect', afterMs: 1 }));
   assert.equal(ramp.concurrency, 1);
 });
 

@@ -49,7 +49,7 @@ export class Aftermath {
     const { clock, random, schedule } = engine;
     const now = clock.now();
     const wasClosed = lane.breaker.state === 'closed';
-    lane.learn(attempt.outcome, now, random());
+    lane.learn(attempt, now, random());
     if (wasClosed && lane.breaker.state === 'open') void this.#giveBack(lane);
     const registration = this.#options.registration(lane);
     const next = nextState({

@@ -13,11 +13,13 @@ const GOOD: Outcome = {
 };
 const REFUSED: Outcome = { kind: 'connect_error', code: 'ECONNREFUSED' };
 
+const took = (outcome: Outcome, durationMs = 5) => ({ outcome, durationMs });
+
 test('an endpoint that did well is ramped up to from one again after its breaker was open', () => {
   const lane = new Lane({ tenant: 't', id: 'r' } as Registration, 8);
-  for (let n = 0; n < 100; n += 1) lane.learn(GOOD, n, 0);
+  for (let n = 0; n < 100; n += 1) lane.learn(took(GOOD), n, 0);
   assert.equal(lane.ramp.concurrency, 8);
-  for (let n = 0; n < FAILURES_TO_OPEN; n += 1) lane.learn(REFUSED, 100 + n, 0);
+  for (let n = 0; n < FAILURES_TO_OPEN; n += 1) lane.learn(took(REFUSED), 100 + n, 0);
   assert.equal(lane.breaker.state, 'open');
   assert.equal(lane.ramp.concurrency, 1);
 });
@@ -26,9 +28,9 @@ test('what waits in memory for an endpoint grows with how well it does', () => {
   const lane = new Lane({ tenant: 't', id: 'r' } as Registration, 8);
   lane.registration = { ...lane.registration, isPaused: false, switchedOff: null };
   assert.equal(lane.room(), 32);
-  for (let n = 0; n < 100; n += 1) lane.learn(GOOD, n, 0);
+  for (let n = 0; n < 100; n += 1) lane.learn(took(GOOD), n, 0);
   assert.equal(lane.room(), 256);
-  for (let n = 0; n < FAILURES_TO_OPEN; n += 1) lane.learn(REFUSED, 100 + n, 0);
+  for (let n = 0; n < FAILURES_TO_OPEN; n += 1) lane.learn(took(REFUSED), 100 + n, 0);
   assert.equal(lane.room(), 1);
 });
 
@@ -36,10 +38,10 @@ test('an endpoint that never took a delivery gets a request a second at most, on
   const lane = new Lane({ tenant: 't', id: 'r' } as Registration, 8);
   lane.registration = { ...lane.registration, isPaused: false, switchedOff: null };
   lane.queue.push({ id: 'd' } as Delivery);
-  lane.learn(REFUSED, 5000, 0);
+  lane.learn(took(REFUSED), 5000, 0);
   assert.equal(lane.isReady(5999), false);
   assert.equal(lane.isReady(6000), true);
-  lane.learn(GOOD, 6000, 0);
-  lane.learn(REFUSED, 6001, 0);
+  lane.learn(took(GOOD), 6000, 0);
+  lane.learn(took(REFUSED), 6001, 0);
   assert.equal(lane.isReady(6001), true);
 });

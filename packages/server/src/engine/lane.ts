@@ -1,6 +1,7 @@
 import { CLOSED_BREAKER, type Breaker, breakerAfter, mayTry } from '../core/breaker.ts';
 import type { Delivery } from '../core/delivery.ts';
-import { type Outcome, judge } from '../core/outcome.ts';
+import type { Attempt } from '../core/attempt.ts';
+import { judge } from '../core/outcome.ts';
 import { type Ramp, newRamp, rampAfter } from '../core/ramp.ts';
 import { type Registration, isActive, registrationKey } from '../core/registration.ts';
 import { Fifo } from './fifo.ts';
@@ -118,10 +119,10 @@ export class Lane {
     if (this.claiming && at < this.dueSinceClaim) this.dueSinceClaim = at;
   }
 
-  /** Learns from an outcome; `jitter` is a random number from 0 to 1. */
-  learn(outcome: Outcome, now: number, jitter: number): void {
-    const delivered = judge(outcome) === 'delivered';
-    this.ramp = rampAfter(this.ramp, outcome);
+  /** Learns from an attempt; `jitter` is a random number from 0 to 1. */
+  learn(attempt: Pick<Attempt, 'outcome' | 'durationMs'>, now: number, jitter: number): void {
+    const delivered = judge(attempt.outcome) === 'delivered';
+    this.ramp = rampAfter(this.ramp, attempt);
     this.breaker = breakerAfter(this.breaker, { ok: delivered, now, random: jitter });
     this.#isProven ||= delivered;
     this.restsUntil = this.#isProven ? 0 : now + UNPROVEN_REST_MS;

@@ -12,6 +12,7 @@ import type { Waiting } from '../engine/waiting.ts';
 import type { Count, HeldDelivery, HeldPage, Store } from '../store/port.ts';
 import type { Filters, HeldChoice, HeldPreview, Resuming } from './library.ts';
 import { subjectsBy } from './filters.ts';
+import { mostInFlight } from '../core/ramp.ts';
 import type { RegistrationsService } from './registrations.ts';
 import { Turns } from './turns.ts';
 
@@ -63,7 +64,7 @@ async function preview(
   const seconds = (count: number | null): number | null =>
     count === null || meanMs === null
       ? null
-      : Math.ceil((count * meanMs) / 1000 / concurrencyOf(deps, registration));
+      : Math.ceil((count * meanMs) / 1000 / concurrencyOf(deps, registration, meanMs));
   return {
     held,
     all: { sent: held.count, seconds: seconds(held.count) },
@@ -107,8 +108,12 @@ function countHeld(
   return store.countDeliveries({ tenant, registrationId, state: 'held' });
 }
 
-function concurrencyOf({ laneConcurrency }: ResumingDeps, { ordering }: Registration): number {
-  return ordering === 'strict' ? 1 : laneConcurrency;
+function concurrencyOf(
+  { laneConcurrency }: ResumingDeps,
+  { ordering }: Registration,
+  meanMs: number,
+): number {
+  return ordering === 'strict' ? 1 : mostInFlight(laneConcurrency, meanMs);
 }
 
 /** Deliveries whose last attempts tell how long one takes. */
