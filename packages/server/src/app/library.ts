@@ -127,6 +127,7 @@ export async function buildLibrary(ground: Ground): Promise<Parts> {
   const learn = learning({ registrations, filters, tenants, keys, engine });
   const known = { ...common, configuration, engine, registrations, sealer, tenants };
   const { indexer, jobs, ...log } = openLog(ground, known);
+  sending.sender.start();
   await engine.start(tenants.list().flatMap(({ id }) => registrations.list(id)));
   jobs.start();
   const ready = (): Promise<void> => store.check();

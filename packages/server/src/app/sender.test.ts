@@ -25,6 +25,7 @@ function open(t: TestContext, sendingThreads: number) {
     tracing: undefined,
     telemetry: { blocked: onBlocked },
   });
+  sender.start();
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= sender.close().then(() => egress.close()));
   t.after(close);

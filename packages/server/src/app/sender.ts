@@ -45,6 +45,7 @@ function openPlain(config: Config, { egress, telemetry }: Means): OpenSender {
 /** Notes each attempt in its event's trace. */
 function tracedSender(sender: Sender, tracing: Tracing): Sender {
   return {
+    start: () => sender.start(),
     send: (registration, delivery) =>
       tracing.attempt(delivery, (trace) => sender.send(registration, { ...delivery, trace })),
     forget: (key) => sender.forget(key),

@@ -6,6 +6,7 @@ import type { Sender } from './port.ts';
 export function directSender(deps: SendingDeps & { readonly egress: Egress }): Sender {
   const { egress } = deps;
   return {
+    start: () => undefined,
     send: (registration, delivery) => makeAttempt(deps, registration, delivery),
     forget: (registrationKey) => egress.forget(registrationKey),
     close: () => egress.close(),

@@ -22,14 +22,20 @@ export type SendingThreadsOptions = {
   readonly onBlocked: (blocked: Blocked) => void;
 };
 
-/** Sends from threads of their own, each registration always from the same one. */
+/** Sends from threads of their own, each registration always from the same one. Call `start` first. */
 export class SendingThreads implements Sender {
-  readonly #threads: readonly Thread[];
+  readonly #options: SendingThreadsOptions;
+  #threads: readonly Thread[] = [];
   readonly #threadOf = new Map<string, Thread>();
   #next = 0;
 
   constructor(options: SendingThreadsOptions) {
-    this.#threads = Array.from({ length: options.count }, () => new Thread(options));
+    this.#options = options;
+  }
+
+  /** Until then there is no thread, so that a start that is refused leaves none behind. */
+  start(): void {
+    this.#threads = Array.from({ length: this.#options.count }, () => new Thread(this.#options));
   }
 
   send(registration: Registration, delivery: Delivery): Promise<MadeAttempt> {
@@ -79,6 +85,7 @@ class Thread {
   #outbox: Flat[number][] = [];
   #ticket = 0;
   #handle = 0;
+  #isClosing = false;
   readonly #closed = Promise.withResolvers<void>();
 
   constructor({ entry, data, onBlocked }: SendingThreadsOptions) {
@@ -88,6 +95,7 @@ class Thread {
       else if (news.kind === 'blocked') onBlocked(news.blocked);
       else this.#closed.resolve();
     });
+    this.#worker.unref();
     // A mistake in there is as fatal as one out here: what was in flight is sent again after the next start.
     this.#worker.on('error', (error) => {
       throw error;
@@ -98,6 +106,8 @@ class Thread {
     return new Promise((resolve) => {
       const handle = this.#handleOf(key, registration);
       this.#ticket += 1;
+      // A thread that has nothing to do keeps no process alive.
+      if (this.#flights.size === 0) this.#worker.ref();
       this.#flights.set(this.#ticket, { delivery, resolve });
       if (this.#outbox.length === 0) queueMicrotask(() => this.#post());
       pushTask(this.#outbox, { ticket: this.#ticket, handle, delivery });
@@ -111,6 +121,8 @@ class Thread {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#worker.ref();
     this.tell({ kind: 'close' });
     await this.#closed.promise;
     await this.#worker.terminate();
@@ -152,5 +164,6 @@ class Thread {
         record: String(rows[at + 4]),
       });
     }
+    if (this.#flights.size === 0 && !this.#isClosing) this.#worker.unref();
   }
 }
