@@ -20,7 +20,7 @@ export type Order =
   | { readonly kind: 'know'; readonly handle: number; readonly registration: Registration }
   /** No handle stands for anything any more. */
   | { readonly kind: 'unknow' }
-  | { readonly kind: 'forget'; readonly registrationKey: string }
+  | { readonly kind: 'forget'; readonly registrationKey: string; readonly handle: number | null }
   | { readonly kind: 'listeners'; readonly listeners: readonly Listener[] }
   | { readonly kind: 'close' };
 

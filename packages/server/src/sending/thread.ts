@@ -54,12 +54,17 @@ class SendingThread {
       case 'unknow':
         return this.#registrations.clear();
       case 'forget':
-        return this.#deps.egress.forget(order.registrationKey);
+        return this.#forget(order.registrationKey, order.handle);
       case 'listeners':
         return this.#deps.onListeners(order.listeners);
       case 'close':
         return void this.#close();
     }
+  }
+
+  #forget(registrationKey: string, handle: number | null): void {
+    if (handle !== null) this.#registrations.delete(handle);
+    this.#deps.egress.forget(registrationKey);
   }
 
   #send(rows: Flat): void {

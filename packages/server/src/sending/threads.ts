@@ -46,7 +46,7 @@ export class SendingThreads implements Sender {
   }
 
   forget(key: string): void {
-    this.#threadOf.get(key)?.tell({ kind: 'forget', registrationKey: key });
+    this.#threadOf.get(key)?.forget(key);
     this.#threadOf.delete(key);
   }
 
@@ -112,6 +112,12 @@ class Thread {
       if (this.#outbox.length === 0) queueMicrotask(() => this.#post());
       pushTask(this.#outbox, { ticket: this.#ticket, handle, delivery });
     });
+  }
+
+  forget(key: string): void {
+    const handle = this.#known.get(key)?.handle ?? null;
+    this.#known.delete(key);
+    this.tell({ kind: 'forget', registrationKey: key, handle });
   }
 
   /** Comes after all that was sent before. */
