@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command as Program } from 'commander';
+import { InvalidArgumentError, Command as Program } from 'commander';
 import { endProcess, type ServerProcess, startServerProcess } from '../../tools/server-process.ts';
 import { SERVER_FLAGS } from '../cases.ts';
 import { Generator } from '../processes.ts';
@@ -13,12 +13,18 @@ import type { Command, Seen } from './receiver.ts';
 
 const options = new Program('isolation')
   .description('Shows that endpoints which fail or never answer cost the others nothing.')
-  .option('--parts <names>', 'which parts, separated by commas', 'neighbours,comeback')
+  .option('--parts <names>', 'which parts, separated by commas', partsOf, 'neighbours,comeback')
   .option('--rounds <number>', 'how often neighbours are measured; medians are shown', '3')
   .option('--seconds <number>', 'how long each run is measured', '15')
   .option('--backlog <number>', 'deliveries that wait for the endpoint that comes back', '100000')
   .parse(process.argv.slice(3), { from: 'user' })
   .opts<Record<'parts' | 'rounds' | 'seconds' | 'backlog', string>>();
+
+function partsOf(text: string): string {
+  const unknown = text.split(',').find((name) => !['neighbours', 'comeback'].includes(name));
+  if (unknown === undefined) return text;
+  throw new InvalidArgumentError(`There is no part '${unknown}'; there are neighbours, comeback.`);
+}
 
 const TENANTS = 100;
 const REGISTRATIONS = 10;
