@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { dueClock, systemClock } from '../core/clock.ts';
 import type { Egress } from '../egress/port.ts';
@@ -9,7 +10,8 @@ import type { Telemetry } from '../telemetry/events.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { outboundConfig } from './outbound.ts';
 
-const THREAD = new URL('./sending-thread.ts', import.meta.url);
+/** Beside this module, as source or built. */
+const THREAD = new URL(`./sending-thread${extname(import.meta.url)}`, import.meta.url);
 
 export type OpenSender = {
   readonly sender: Sender;

@@ -2,7 +2,7 @@ import { CLOSED_BREAKER, type Breaker, breakerAfter, mayTry } from '../core/brea
 import type { Delivery } from '../core/delivery.ts';
 import type { Attempt } from '../core/attempt.ts';
 import { judge } from '../core/outcome.ts';
-import { type Ramp, newRamp, rampAfter } from '../core/ramp.ts';
+import { CALM, type Ramp, newRamp, rampAfter } from '../core/ramp.ts';
 import { type Registration, isActive, registrationKey } from '../core/registration.ts';
 import { Fifo } from './fifo.ts';
 
@@ -10,7 +10,7 @@ import { Fifo } from './fifo.ts';
 export const LANE_WINDOW = 1024;
 /** And at most so many for each request it may have in flight: an endpoint that never did well holds little memory. */
 const WINDOW_PER_REQUEST = 32;
-/** Deliveries of what lies in the past that join it at once, for each request it may have in flight. */
+/** Deliveries of what lies in the past that join it at once, for each request it may have in flight, up to `CALM`. */
 const PAST_PER_REQUEST = 4;
 /** Between requests to an endpoint that never took one: anybody can register anybody's address. */
 const UNPROVEN_REST_MS = 1000;
@@ -110,7 +110,7 @@ export class Lane {
     const rests = Math.max(this.openUntil ?? 0, this.restsUntil) > now;
     const waiting = this.queue.length + this.reserved;
     if (rests || this.isBehind(now) || waiting > this.concurrency) return 0;
-    return PAST_PER_REQUEST * this.concurrency;
+    return PAST_PER_REQUEST * Math.min(this.concurrency, CALM);
   }
 
   /** Learns that the store has a delivery due at `at`. */
