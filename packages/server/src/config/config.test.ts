@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
 import { configurationPage } from '../cli/config-docs.ts';
 import { ConfigError, readConfig } from './config.ts';
@@ -28,6 +29,13 @@ test('endpoints that fail are switched off after a time, or never', () => {
   assert.deepEqual([after('never'), after('Never'), after('0')], [null, null, null]);
 });
 
+test('a thread sends where there is a core for it, or as many as are asked for', () => {
+  const threads = (sendingThreads?: string): number =>
+    readConfig(sendingThreads === undefined ? {} : { sendingThreads }, {}).sendingThreads;
+  const auto = availableParallelism() > 1 ? 1 : 0;
+  assert.deepEqual([threads(), threads('auto'), threads('0'), threads('16')], [auto, auto, 0, 16]);
+});
+
 test('a list is split at commas and trimmed', () => {
   const config = readConfig({ allowNetworks: ' 10.0.0.0/8, intranet.example:8443 ,' }, {});
   assert.deepEqual(config.allowNetworks, ['10.0.0.0/8', 'intranet.example:8443']);
@@ -35,6 +43,7 @@ test('a list is split at commas and trimmed', () => {
 
 test('a setting that cannot be used is refused with its name and what it takes', () => {
   const refused: [Parameters<typeof readConfig>[0], RegExp][] = [
+    [{ sendingThreads: 'many' }, /takes `auto` or a whole number from 0 to 16\. It is 'many'/],
     [
       { port: '70000' },
       /--port \(SCHOOLBELL_PORT\) takes a whole number from 0 to 65535\. It is '70000'/,

@@ -145,16 +145,16 @@ class Reader {
     return this.optional(name) ?? '';
   }
 
-  number(name: OptionName, bounds: Bounds): number {
+  number(name: OptionName, bounds: Bounds, unit = 'a whole number'): number {
     const text = this.text(name);
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-    return this.#within(name, value, bounds, 'a whole number');
+    return this.#within(name, value, bounds, unit);
   }
 
   /** `auto`: another thread where it has a core to run on. */
   threads(name: OptionName): number {
     if (this.text(name) === 'auto') return availableParallelism() > 1 ? 1 : 0;
-    return this.number(name, { min: 0, max: 16 });
+    return this.number(name, { min: 0, max: 16 }, '`auto` or a whole number');
   }
 
   duration(name: OptionName, bounds: Bounds): number {
