@@ -4,12 +4,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
+import { OPTIONS } from '../../packages/server/src/config/options.ts';
 import { testDatabase } from '../../tools/postgres/test-database.ts';
 import { TestReceiver, until } from '../e2e/harness.ts';
 import { FaultNode } from './nodes.ts';
 
-/** Attempts that one registration has under way at most. */
-const IN_FLIGHT = 8;
+/** Attempts that one registration has under way at most: in flight, and as many answered whose record is not on disk. */
+const IN_FLIGHT = 2 * Number(OPTIONS.concurrency.default);
 
 const folder = mkdtempSync(join(tmpdir(), 'schoolbell-replay-'));
 const receiver = new TestReceiver();

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { OPTIONS } from '../../packages/server/src/config/options.ts';
 import { randomFrom } from '../../tools/random.ts';
 import type { Fault, Scene } from './faults.ts';
 import { FaultNode, type NodeSettings } from './nodes.ts';
@@ -44,7 +45,7 @@ export type FaultReport = {
 };
 
 /** Requests to one registration in flight: the servers' default. */
-const IN_FLIGHT_PER_REGISTRATION = 8;
+const IN_FLIGHT_PER_REGISTRATION = Number(OPTIONS.concurrency.default);
 /**
  * An attempt is in flight until its record is on disk: while the answers of one round wait for
  * their commit, the next round is under way.
