@@ -4,13 +4,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
-import { OPTIONS } from '../../packages/server/src/config/options.ts';
 import { testDatabase } from '../../tools/postgres/test-database.ts';
 import { TestReceiver, until } from '../e2e/harness.ts';
 import { FaultNode } from './nodes.ts';
 
-/** Attempts that one registration has under way at most: in flight, and as many answered whose record is not on disk. */
-const IN_FLIGHT = 2 * Number(OPTIONS.concurrency.default);
+/** Attempts that one registration has under way at most. */
+const IN_FLIGHT = 8;
+const SCHEDULE = `0s,${'100ms,'.repeat(20)}1s`;
 
 const folder = mkdtempSync(join(tmpdir(), 'schoolbell-replay-'));
 const receiver = new TestReceiver();
@@ -31,7 +31,7 @@ async function startNode(name: string, flags: readonly string[] = []): Promise<F
   const node = new FaultNode({
     dataDir: join(folder, name),
     cacheDir: join(folder, 'compiled'),
-    flags: ['--retry-schedule', `0s,${'100ms,'.repeat(20)}1s`, ...flags],
+    flags: ['--retry-schedule', SCHEDULE, '--concurrency', String(IN_FLIGHT), ...flags],
   });
   nodes.push(node);
   await node.start();

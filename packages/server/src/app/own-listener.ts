@@ -1,7 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { parseAddress, unmapped } from '../egress/address.ts';
-
-type Listener = { readonly address: string; readonly port: number };
+import type { Listener } from '../sending/protocol.ts';
 
 const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,16 +10,16 @@ import type { Delivery } from '../core/delivery.ts';
 import { newId } from '../core/id.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { testRegistration } from '../core/testing/registration.ts';
-import type { Blocked } from '../sending/protocol.ts';
+import type { BlockedRequest } from '../egress/client.ts';
 import { openEgress } from './outbound.ts';
 import { openSender } from './sender.ts';
 
 /** A sender with so many threads, on the real egress; 0 for none. */
 function open(t: TestContext, sendingThreads: number) {
-  const blocked: Blocked[] = [];
+  const blocked: BlockedRequest[] = [];
   const flags = { allowNetworks: '127.0.0.0/8', requestTimeout: '2s' };
   const config = readConfig({ ...flags, sendingThreads: String(sendingThreads) }, {});
-  const onBlocked = (one: Blocked): void => void blocked.push(one);
+  const onBlocked = (one: BlockedRequest): void => void blocked.push(one);
   const egress = openEgress(config, { isOwn: () => false, onBlocked });
   const { sender, setListeners } = openSender(config, {
     egress,
@@ -90,7 +91,8 @@ test('a thread sends what the main thread would send, and tells what it would te
     if (plainlyTaken(here.outcome)) assert.equal(statusOf(there.outcome), statusOf(here.outcome));
     else assert.deepEqual(there.outcome, here.outcome);
   }
-  assert.deepEqual(bodies.slice(0, 2), [bodies[0], bodies[0]]);
+  assert.equal(bodies.length, 12);
+  for (let n = 0; n < bodies.length; n += 2) assert.equal(bodies[n], bodies[n + 1]);
   assert.deepEqual(
     threaded.blocked.map(({ rule }) => rule),
     direct.blocked.map(({ rule }) => rule),
@@ -160,4 +162,18 @@ test('what is in flight at the end ends as a broken connection', async (t) => {
   await arrived.promise;
   const [{ outcome }] = await Promise.all([sent, close()]);
   assert.deepEqual(outcome, { kind: 'connect_error', code: 'ECONNABORTED' });
+});
+
+test('a mistake in a thread ends the process', () => {
+  const threads = new URL('../sending/threads.ts', import.meta.url);
+  const code = `
+    import { SendingThreads } from ${JSON.stringify(threads.href)};
+    const entry = new URL('data:text/javascript,throw new Error("broken in there")');
+    new SendingThreads({ count: 1, entry, data: null, onBlocked: () => undefined }).start();
+    setTimeout(() => process.exit(0), 20_000);`;
+  const ran = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+    encoding: 'utf8',
+  });
+  assert.equal(ran.status, 1);
+  assert.match(ran.stderr, /broken in there/);
 });

@@ -109,8 +109,9 @@ export class Lane {
   roomForPast(now: number): number {
     const rests = Math.max(this.openUntil ?? 0, this.restsUntil) > now;
     const waiting = this.queue.length + this.reserved;
-    if (rests || this.isBehind(now) || waiting > this.concurrency) return 0;
-    return PAST_PER_REQUEST * Math.min(this.concurrency, CALM);
+    const requests = Math.min(this.concurrency, CALM);
+    if (rests || this.isBehind(now) || waiting > requests) return 0;
+    return PAST_PER_REQUEST * requests;
   }
 
   /** Learns that the store has a delivery due at `at`. */

@@ -1,18 +1,12 @@
-import type { MadeAttempt } from '../core/attempt.ts';
+import type { AttemptRecord, MadeAttempt } from '../core/attempt.ts';
 import type { Id } from '../core/id.ts';
-import type { Outcome } from '../core/outcome.ts';
+import { judge, type Outcome } from '../core/outcome.ts';
 import type { Registration } from '../core/registration.ts';
+import type { BlockedRequest } from '../egress/client.ts';
 import type { Outgoing } from './attempt.ts';
 
 /** An address and port that this process listens on. */
 export type Listener = { readonly address: string; readonly port: number };
-
-/** A request that a rule kept from being sent, for the operator. */
-export type Blocked = {
-  readonly pool: string;
-  readonly host: string | null;
-  readonly rule: string;
-};
 
 /** What a sending thread is told. `handle`: a number that stands for a registration from now on. */
 export type Order =
@@ -27,7 +21,7 @@ export type Order =
 /** What it tells. */
 export type News =
   | { readonly kind: 'made'; readonly rows: Flat }
-  | { readonly kind: 'blocked'; readonly blocked: Blocked }
+  | { readonly kind: 'blocked'; readonly blocked: BlockedRequest }
   | { readonly kind: 'closed' };
 
 /** Rows one after another: far cheaper to hand over than objects. */
@@ -76,14 +70,14 @@ export function pushMade(rows: Flat[number][], ticket: number, made: MadeAttempt
 
 function statusOf(outcome: Outcome): number {
   if (outcome.kind !== 'response' || outcome.certificateEndsAt !== undefined) return 0;
-  return outcome.status >= 200 && outcome.status <= 299 ? outcome.status : 0;
+  return judge(outcome) === 'delivered' ? outcome.status : 0;
 }
 
 /** What the row at `at` of a batch says it came to. */
 export function outcomeAt(rows: Flat, at: number): Outcome {
   const status = Number(rows[at + 1]);
   if (status !== 0) return { kind: 'response', status, response: NOT_TOLD };
-  return (JSON.parse(String(rows[at + 4])) as { outcome: Outcome }).outcome;
+  return (JSON.parse(String(rows[at + 4])) as AttemptRecord).outcome;
 }
 
 const NOT_TOLD = { headers: [], body: '', truncated: false };

@@ -2,9 +2,10 @@ import { Worker } from 'node:worker_threads';
 import type { MadeAttempt } from '../core/attempt.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { type Registration, registrationKey } from '../core/registration.ts';
+import { shardOf } from '../core/shard.ts';
+import type { BlockedRequest } from '../egress/client.ts';
 import type { Sender } from './port.ts';
 import {
-  type Blocked,
   type Flat,
   type Listener,
   MADE_WIDTH,
@@ -19,15 +20,13 @@ export type SendingThreadsOptions = {
   /** The module that is a thread's, and what it is told at its start. */
   readonly entry: URL;
   readonly data: unknown;
-  readonly onBlocked: (blocked: Blocked) => void;
+  readonly onBlocked: (blocked: BlockedRequest) => void;
 };
 
 /** Sends from threads of their own, each registration always from the same one. Call `start` first. */
 export class SendingThreads implements Sender {
   readonly #options: SendingThreadsOptions;
   #threads: readonly Thread[] = [];
-  readonly #threadOf = new Map<string, Thread>();
-  #next = 0;
 
   constructor(options: SendingThreadsOptions) {
     this.#options = options;
@@ -39,15 +38,13 @@ export class SendingThreads implements Sender {
   }
 
   send(registration: Registration, delivery: Delivery): Promise<MadeAttempt> {
-    const key = registrationKey(registration);
-    let thread = this.#threadOf.get(key);
-    if (thread === undefined) this.#threadOf.set(key, (thread = this.#nextThread()));
-    return thread.send(key, registration, delivery);
+    const thread = this.#threads[shardOf(registration) % this.#threads.length];
+    if (thread === undefined) throw new Error('the sending threads were not started');
+    return thread.send(registration, delivery);
   }
 
   forget(key: string): void {
-    this.#threadOf.get(key)?.forget(key);
-    this.#threadOf.delete(key);
+    for (const thread of this.#threads) thread.forget(key);
   }
 
   /** Nothing is sent to what this process listens on. */
@@ -57,13 +54,6 @@ export class SendingThreads implements Sender {
 
   async close(): Promise<void> {
     await Promise.all(this.#threads.map((thread) => thread.close()));
-  }
-
-  #nextThread(): Thread {
-    const thread = this.#threads[this.#next % this.#threads.length];
-    if (thread === undefined) throw new Error('there is no sending thread');
-    this.#next += 1;
-    return thread;
   }
 }
 
@@ -102,9 +92,9 @@ class Thread {
     });
   }
 
-  send(key: string, registration: Registration, delivery: Delivery): Promise<MadeAttempt> {
+  send(registration: Registration, delivery: Delivery): Promise<MadeAttempt> {
     return new Promise((resolve) => {
-      const handle = this.#handleOf(key, registration);
+      const handle = this.#handleOf(registration);
       this.#ticket += 1;
       // A thread that has nothing to do keeps no process alive.
       if (this.#flights.size === 0) this.#worker.ref();
@@ -135,7 +125,8 @@ class Thread {
   }
 
   /** The thread has each registration once, as it was when it was last sent to. */
-  #handleOf(key: string, registration: Registration): number {
+  #handleOf(registration: Registration): number {
+    const key = registrationKey(registration);
     const known = this.#known.get(key);
     if (known?.registration === registration) return known.handle;
     if (known === undefined && this.#known.size >= MAX_KNOWN) {

@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
 import { attemptOf } from '../core/testing/attempt.ts';
+import { testRegistration } from '../core/testing/registration.ts';
 import { testDatabase, type TestDatabase } from '../../../../tools/postgres/test-database.ts';
 import { auditEntry, SERVICE } from '../core/audit.ts';
 import { idTime, newId } from '../core/id.ts';
@@ -211,24 +212,8 @@ async function fill(store: Store): Promise<void> {
 }
 
 function registered(tenant: string, id: string) {
-  return {
-    id,
-    tenant,
-    webHookUri: 'v1.sealed',
-    secret: 'v1.sealed',
-    secretId: '#1',
-    secretChangedAt: null,
-    oldSecrets: [],
-    description: null,
-    isPaused: false,
-    filters: ['*'],
-    headers: [],
-    properties: '{"b":1,"1":2}',
-    conditions: null,
-    createdAt: NOW,
-    updatedAt: NOW,
-    switchedOff: null,
-  };
+  const sealed = { webHookUri: 'v1.sealed', secret: 'v1.sealed', properties: '{"b":1,"1":2}' };
+  return testRegistration({ id, tenant, ...sealed, createdAt: NOW, updatedAt: NOW });
 }
 
 /** Idempotency keys in any order: the stores write them differently. */
