@@ -54,9 +54,10 @@ export async function startServerProcess(settings: ServerSettings): Promise<Serv
   let output = '';
   const url = await new Promise<string>((resolve, reject) => {
     const read = (chunk: Buffer): void => {
-      output = (output + chunk.toString('utf8')).slice(-KEPT_OUTPUT);
-      const ready = /"url":"([^"]+)"/.exec(output)?.[1];
+      const all = output + chunk.toString('utf8');
+      const ready = /"url":"([^"]+)"/.exec(all)?.[1];
       if (ready !== undefined) resolve(ready);
+      output = all.slice(-KEPT_OUTPUT);
     };
     child.stdout.on('data', read);
     child.stderr.on('data', read);
