@@ -19,6 +19,7 @@ type Parts = {
 function open({ accept, earlier, quota = Infinity }: Parts) {
   const store = {
     accept,
+    queuesWrites: true,
     earlier: () => Promise.resolve(earlier),
     // Never answers: what is counted here is what the acceptor said.
     unfinished: () => new Promise<never>(() => undefined),
@@ -109,12 +110,12 @@ test('what was not written does not count', async () => {
 });
 
 test('publishers are told to come back when 64 MiB of text wait for the disk, until it is written', async () => {
-  let write = (): void => undefined;
+  const disk = Promise.withResolvers<void>();
   const { acceptor } = open({
-    accept: (batch) =>
-      new Promise((resolve) => {
-        write = () => resolve(batch.map(() => ({ kind: 'accepted', numbers: [] })));
-      }),
+    accept: async (batch) => {
+      await disk.promise;
+      return batch.map(() => ({ kind: 'accepted', numbers: [] }));
+    },
   });
   const text = 'x'.repeat(1024 * 1024);
   const accepted = Array.from({ length: 64 }, () => acceptor.accept(call({ text })));
@@ -124,11 +125,9 @@ test('publishers are told to come back when 64 MiB of text wait for the disk, un
   await new Promise((resolve) => setImmediate(resolve));
   // Being written, it is in memory still.
   await assert.rejects(acceptor.accept(call({ text })), refused);
-  write();
+  disk.resolve();
   const answers = await Promise.all(accepted);
   assert.ok(answers.every(({ kind }) => kind === 'accepted'));
-  const next = acceptor.accept(call({ text: text.repeat(65) }));
-  await new Promise((resolve) => setImmediate(resolve));
-  write();
-  assert.equal((await next).kind, 'accepted');
+  const next = await acceptor.accept(call({ text: text.repeat(65) }));
+  assert.equal(next.kind, 'accepted');
 });

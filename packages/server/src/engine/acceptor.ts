@@ -30,7 +30,7 @@ export type AcceptAnswer =
   | ({ readonly kind: 'over quota' } & OverQuota);
 
 export type AcceptorOptions = MatchingOptions & {
-  readonly store: Pick<Store, 'accept' | 'earlier'>;
+  readonly store: Pick<Store, 'accept' | 'earlier' | 'queuesWrites'>;
   readonly waiting: Pick<Waiting, 'moved' | 'overQuota'>;
   readonly now: () => number;
   readonly tally: Pick<Tally, 'published' | 'matched'>;
@@ -48,6 +48,8 @@ export type AcceptorOptions = MatchingOptions & {
 const MAX_WAITING_CALLS = 20_000;
 const MAX_WAITING_LENGTH = 64 * 1024 * 1024;
 const MAX_CALLS_PER_COMMIT = 1000;
+/** So many events are handed over at once: the store writes them while others of the same turn are read. */
+const ENOUGH = { size: 16, sizeOf: ({ events }: AcceptRequest): number => events.length };
 
 type Prepared = {
   readonly kind: 'prepared';
@@ -66,7 +68,7 @@ export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #batcher: Batcher<AcceptRequest, AcceptAnswer>;
   readonly #matching: Matching;
-  #commit: Promise<void> = Promise.resolve();
+  #commits: Promise<void> = Promise.resolve();
   #waitingLength = 0;
 
   constructor(options: AcceptorOptions) {
@@ -75,6 +77,7 @@ export class Acceptor {
     this.#batcher = new Batcher({
       write: (requests) => this.#write(requests),
       maxItems: MAX_CALLS_PER_COMMIT,
+      ...(options.store.queuesWrites ? { maxWrites: 2, enough: ENOUGH } : {}),
     });
   }
 
@@ -115,14 +118,14 @@ export class Acceptor {
     return this.#batcher.idle();
   }
 
-  /** Resolves when the commit that is under way is over, and with it what was reserved for it. */
+  /** Resolves when the commits that are under way are over, and with them what was reserved for them. */
   settled(): Promise<void> {
-    return this.#commit;
+    return this.#commits;
   }
 
   #write(requests: readonly AcceptRequest[]): Promise<readonly AcceptAnswer[]> {
     const written = this.#tryToWrite(requests);
-    this.#commit = written.then(nothing, nothing);
+    this.#commits = Promise.all([this.#commits, written.then(nothing, nothing)]).then(nothing);
     return written;
   }
 

@@ -77,6 +77,34 @@ test('held items are written when the batcher is asked to become idle', async ()
   assert.deepEqual(sizes, [2]);
 });
 
+test('enough of them are written without waiting for the turn to end or for a write that runs', async () => {
+  const writes: { readonly items: readonly number[]; readonly end: () => void }[] = [];
+  const batcher = new Batcher<number, number>({
+    write: (items) =>
+      new Promise((resolve) => {
+        writes.push({ items, end: () => resolve(items) });
+      }),
+    maxItems: 10,
+    maxWrites: 2,
+    enough: { size: 3, sizeOf: (item) => item },
+  });
+  const added = [1, 2, 3, 1, 1].map((item) => batcher.add(item));
+  assert.deepEqual(
+    writes.map(({ items }) => items),
+    [[1, 2], [3]],
+  );
+  added.push(batcher.add(1));
+  const idle = batcher.idle();
+  assert.equal(writes.length, 2, 'no more of them run than may');
+  writes[1]?.end();
+  assert.equal(await added[2], 3);
+  assert.deepEqual(writes[2]?.items, [1, 1, 1]);
+  writes[0]?.end();
+  writes[2]?.end();
+  assert.deepEqual(await Promise.all(added), [1, 2, 3, 1, 1, 1]);
+  await idle;
+});
+
 test('a batch is never larger than its limit', async () => {
   const sizes: number[] = [];
   const batcher = new Batcher<number, number>({

@@ -8,19 +8,25 @@ export type BatcherOptions<In, Out> = {
   /** Writes all of them; one result each, in order. */
   readonly write: (items: readonly In[]) => Promise<readonly Out[]>;
   readonly maxItems: number;
+  /** Writes that may run at once, where there is enough to write or `flush` asks for it; one where absent. */
+  readonly maxWrites?: number;
+  /** Items that come to so much together wait for nothing more. */
+  readonly enough?: { readonly size: number; readonly sizeOf: (item: In) => number };
   /** For what nobody waits for: items stay until there are so many, or for so long, or until `flush`. */
   readonly hold?: { readonly items: number; readonly ms: number };
 };
 
 /**
  * Group commit: collects while the previous write runs, and then for the rest of the event loop's
- * turn, and writes all that came as one batch. Unless it holds there is no timer, so a lone item
- * waits for nothing and a crowd shares the cost of one commit.
+ * turn, and writes all that came as one batch; sooner where there is enough for one, so that who
+ * writes need not wait for who collects. Unless it holds there is no timer, so a lone item waits
+ * for nothing and a crowd shares the cost of one commit.
  */
 export class Batcher<In, Out> {
   readonly #options: BatcherOptions<In, Out>;
   #waiting: Waiting<In, Out>[] = [];
-  #writing = false;
+  #waitingSize = 0;
+  #writes = 0;
   #turn: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #idle: (() => void)[] = [];
@@ -38,18 +44,19 @@ export class Batcher<In, Out> {
   add(item: In): Promise<Out> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
+      this.#waitingSize += this.#sizeOf(item);
       this.#arrange();
     });
   }
 
-  /** Hands over what waits in this very turn, unless a write is running. */
+  /** Hands over what waits in this very turn, unless as many writes run as may. */
   flush(): void {
-    if (!this.#writing && this.#waiting.length > 0) void this.#writeNext();
+    if (this.#mayWrite && this.#waiting.length > 0) void this.#writeNext();
   }
 
   /** Resolves when nothing is waiting or being written. */
   idle(): Promise<void> {
-    if (!this.#writing && this.#waiting.length === 0) return Promise.resolve();
+    if (this.#writes === 0 && this.#waiting.length === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#idle.push(resolve);
       this.flush();
@@ -58,16 +65,22 @@ export class Batcher<In, Out> {
 
   /** Sees to it that what waits is written in time. */
   #arrange(): void {
-    if (this.#writing || this.#waiting.length === 0) return;
-    const { hold } = this.#options;
+    if (!this.#mayWrite || this.#waiting.length === 0) return;
+    const { hold, enough } = this.#options;
+    if (enough !== undefined && this.#waitingSize >= enough.size) return this.flush();
+    if (this.#writes > 0) return;
     const mayWait = hold !== undefined && this.#idle.length === 0;
     if (mayWait && this.#waiting.length < hold.items)
       this.#timer ??= setTimeout(() => this.flush(), hold.ms);
     else this.#turn ??= setImmediate(() => this.flush());
   }
 
+  get #mayWrite(): boolean {
+    return this.#writes < (this.#options.maxWrites ?? 1);
+  }
+
   async #writeNext(): Promise<void> {
-    this.#writing = true;
+    this.#writes += 1;
     this.#disarm();
     const batch = this.#take();
     try {
@@ -76,9 +89,9 @@ export class Batcher<In, Out> {
     } catch (error) {
       for (const waiting of batch) waiting.reject(error);
     }
-    this.#writing = false;
+    this.#writes -= 1;
     this.#arrange();
-    if (this.#waiting.length === 0) this.#tellIdle();
+    if (this.#writes === 0 && this.#waiting.length === 0) this.#tellIdle();
   }
 
   #disarm(): void {
@@ -95,12 +108,14 @@ export class Batcher<In, Out> {
   }
 
   #take(): Waiting<In, Out>[] {
-    if (this.#waiting.length <= this.#options.maxItems) {
-      const all = this.#waiting;
-      this.#waiting = [];
-      return all;
-    }
-    return this.#waiting.splice(0, this.#options.maxItems);
+    const taken = this.#waiting;
+    this.#waiting = taken.splice(this.#options.maxItems);
+    this.#waitingSize = this.#waiting.reduce((sum, { item }) => sum + this.#sizeOf(item), 0);
+    return taken;
+  }
+
+  #sizeOf(item: In): number {
+    return this.#options.enough?.sizeOf(item) ?? 0;
   }
 }
 

@@ -76,6 +76,7 @@ export class Engine {
     this.#aftermath = this.#newAftermath();
     this.#acceptor = new Acceptor({
       store: {
+        queuesWrites: store.queuesWrites,
         accept: (batch) => this.#withSettlements(store.accept(batch, configuration.version())),
         earlier: (key) => store.earlier(key),
       },

@@ -11,7 +11,7 @@ test('nothing more is to be sent while what was sent does not get to the disk', 
   let now = 0;
   const { promise: disk, resolve: comesBack } = Promise.withResolvers<void>();
   const settler = new Settler(
-    { settle: (batch) => disk.then(() => batch.map(() => true)) },
+    { queuesWrites: true, settle: (batch) => disk.then(() => batch.map(() => true)) },
     NOBODY,
     () => now,
   );
@@ -29,7 +29,7 @@ test('nothing more is to be sent while what was sent does not get to the disk', 
 test('what is written after a long rest does not count as waiting since before it', async () => {
   let now = 0;
   const settler = new Settler(
-    { settle: (batch) => Promise.resolve(batch.map(() => true)) },
+    { queuesWrites: true, settle: (batch) => Promise.resolve(batch.map(() => true)) },
     NOBODY,
     () => now,
   );

@@ -28,12 +28,17 @@ export class Settler {
   /** Grows when all that is not written yet is given up. */
   #generation = 0;
 
-  constructor(store: Pick<Store, 'settle'>, waiting: Pick<Waiting, 'moved'>, now: () => number) {
+  constructor(
+    store: Pick<Store, 'settle' | 'queuesWrites'>,
+    waiting: Pick<Waiting, 'moved'>,
+    now: () => number,
+  ) {
     this.#waiting = waiting;
     this.#now = now;
     this.#batcher = new Batcher({
       write: (settlements) => store.settle(settlements),
       maxItems: MAX_SETTLEMENTS_PER_COMMIT,
+      maxWrites: store.queuesWrites ? 2 : 1,
       hold: HOLD,
     });
   }

@@ -202,6 +202,8 @@ export const BEHIND = 'waits for an earlier delivery';
  * on disk or neither is. A write that changes nothing (false) or fails appends none.
  */
 export interface Store extends JobStore, HeldStore, StatisticsStore, ErasureStore {
+  /** True where writes called for while it commits wait at the store and share its next commit. */
+  readonly queuesWrites: boolean;
   /**
    * Writes events with their deliveries in one transaction for all publications. `version` names the
    * configuration they were matched with; when it has changed since, all are `stale` and none is written.

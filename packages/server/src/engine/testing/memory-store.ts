@@ -32,6 +32,7 @@ export type MemoryRow = {
 /** The part of the store that the engine uses. */
 export type EngineStore = Pick<
   Store,
+  | 'queuesWrites'
   | 'accept'
   | 'settle'
   | 'claim'
@@ -53,6 +54,7 @@ export type EngineStore = Pick<
  * one exists so that a crash can be simulated a thousand times a second.
  */
 export class MemoryStore implements EngineStore {
+  readonly queuesWrites = true;
   readonly rows: Map<string, MemoryRow> = new Map();
   readonly join: Store['join'] = (node, events) => aloneCalls().join(node, events);
   readonly wake: Store['wake'] = () => Promise.resolve();
@@ -76,6 +78,7 @@ export class MemoryStore implements EngineStore {
       return (...args: Args): Promise<T> => (isAlive ? call(...args) : new Promise(() => {}));
     };
     const store = {
+      queuesWrites: this.queuesWrites,
       accept: whileAlive((batch: readonly Publication[]) => this.accept(batch)),
       settle: whileAlive((batch: readonly Settlement[]) => this.settle(batch)),
       claim: whileAlive((lanes: readonly LaneRoom[], now: number) => this.claim(lanes, now)),

@@ -102,6 +102,7 @@ function deliveryCalls(
 ): Calls<
   | 'accept'
   | 'earlier'
+  | 'queuesWrites'
   | 'settle'
   | 'claim'
   | 'release'
@@ -116,6 +117,7 @@ function deliveryCalls(
 > {
   const { database } = place;
   return {
+    queuesWrites: false,
     accept: (batch, version) => accept(place, batch, version ?? null),
     earlier: (key) => earlier(database, key),
     settle: (batch) => settle(place, batch),

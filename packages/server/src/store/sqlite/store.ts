@@ -48,6 +48,7 @@ function threadOf(name: 'writer' | 'reader'): URL {
 
 function createStore(writer: Channel, reader: Channel): Store {
   return {
+    queuesWrites: true,
     accept: (batch: readonly Publication[]) =>
       writer.call<readonly Acceptance[]>('accept', batch.map(flattenPublication)),
     earlier: ({ tenant, key, hash }) => reader.call('earlier', tenant, key, hash),
