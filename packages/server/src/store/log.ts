@@ -130,16 +130,3 @@ export type AuditQuery = {
   readonly before?: Id;
   readonly limit: number;
 };
-
-export type PruneSome = {
-  readonly tenant: string;
-  /** Null for all of the tenant's events. */
-  readonly action: string | null;
-  readonly before: number;
-  /** The event that the step before ended with. */
-  readonly after?: Id;
-  readonly limit: number;
-};
-
-/** `next`: the event to go on behind; null at the end. */
-export type PrunedSome = { readonly deliveries: number; readonly next: Id | null };

@@ -9,6 +9,7 @@ import type { Streak } from '../core/streak.ts';
 import type { SubjectPaths } from '../core/subjects.ts';
 import type { Tenant } from '../core/tenant.ts';
 import type { HeldStore } from './held.ts';
+import type { PruningStore } from './pruning.ts';
 import type { JobStore } from './jobs.ts';
 import type { ErasureStore } from './erasure.ts';
 import type {
@@ -21,8 +22,6 @@ import type {
   FeedQuery,
   FeedRow,
   LogQuery,
-  PrunedSome,
-  PruneSome,
   Unfinished,
 } from './log.ts';
 import type {
@@ -58,8 +57,6 @@ export type {
   FeedRow,
   LastOutcome,
   LogQuery,
-  PrunedSome,
-  PruneSome,
   Unfinished,
 } from './log.ts';
 export type {
@@ -82,6 +79,7 @@ export type {
   JobStep,
   JobStore,
 } from './jobs.ts';
+export type { PrunedSome, PruneSome, PruningStore } from './pruning.ts';
 export type { StatisticsQuery, StatisticsStore, TenantBacklog } from './statistics-port.ts';
 
 /** One delivery as matched; `leased` ones go straight to their lane and are not claimed again. */
@@ -201,7 +199,7 @@ export const BEHIND = 'waits for an earlier delivery';
  * Where a write takes a `note`, it is appended to the audit log in the same transaction: both are
  * on disk or neither is. A write that changes nothing (false) or fails appends none.
  */
-export interface Store extends JobStore, HeldStore, StatisticsStore, ErasureStore {
+export interface Store extends JobStore, HeldStore, StatisticsStore, ErasureStore, PruningStore {
   /** True where writes called for while it commits wait at the store and share its next commit. */
   readonly queuesWrites: boolean;
   /**
@@ -310,16 +308,6 @@ export interface Store extends JobStore, HeldStore, StatisticsStore, ErasureStor
    * writes go on.
    */
   unfinished(): Promise<readonly Unfinished[]>;
-  /**
-   * Removes at most `limit` deliveries that ended before `before`, with their attempts and the old
-   * events that no delivery needs. Fewer than `limit` means it came to the end for now.
-   */
-  prune(before: number, limit: number): Promise<number>;
-  /** The same for events of one tenant, or of these with one action; at most `limit` are looked at. */
-  pruneSome(some: PruneSome): Promise<PrunedSome>;
-  /** Forgets at most `limit` idempotency keys older than `before`. Fewer than `limit` means none is left. */
-  pruneIdempotency(before: number, limit: number): Promise<number>;
-
   /** A small value of the installation, such as the id of its encryption key. */
   setting(name: string): Promise<string | undefined>;
   putSetting(name: string, value: string): Promise<void>;

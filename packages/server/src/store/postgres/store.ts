@@ -1,4 +1,4 @@
-import type { HeldStore, JobStore, Store } from '../port.ts';
+import type { HeldStore, JobStore, PruningStore, Store } from '../port.ts';
 import type { StatisticsStore } from '../statistics-port.ts';
 import { appendEntry, audit, pruneAudit } from './audit.ts';
 import { changes, forgetChanges, loadAll } from './changes.ts';
@@ -200,9 +200,7 @@ function logCalls(
   | 'note'
   | 'audit'
   | 'pruneAudit'
-  | 'prune'
-  | 'pruneSome'
-  | 'pruneIdempotency'
+  | keyof PruningStore
 > {
   return {
     index: (paths, limit) => index(database, paths, limit),

@@ -10,6 +10,7 @@ import {
   type LogQuery,
   type Move,
   type Publication,
+  type PruningStore,
   type Settlement,
   type Store,
   type Unfinished,
@@ -168,7 +169,7 @@ function statisticsCalls(reader: Channel, writer: Channel): StatisticsStore {
   };
 }
 
-function pruningCalls(writer: Channel): Pick<Store, 'prune' | 'pruneSome' | 'pruneIdempotency'> {
+function pruningCalls(writer: Channel): PruningStore {
   return {
     prune: (before, limit) => writer.call('prune', before, limit),
     pruneSome: (some) => writer.call('pruneSome', some),
