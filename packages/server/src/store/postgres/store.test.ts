@@ -72,6 +72,17 @@ async function rows(url: string, sql: string): Promise<readonly Record<string, u
   }
 }
 
+test('the planner takes a tenant for everything that waits, also while nothing does', async () => {
+  const url = await fresh();
+  const store = await joined(url);
+  const known =
+    "select n_distinct from pg_stats where tablename = 'deliveries' and attname = 'tenant'";
+  assert.deepEqual(await rows(url, known), [{ n_distinct: 1 }]);
+  await rows(url, 'vacuum (analyze) deliveries');
+  assert.deepEqual(await rows(url, known), [{ n_distinct: 1 }]);
+  await store.close();
+});
+
 test('a connection that breaks in the middle of a transaction fails that, and nothing else', async () => {
   const url = await fresh();
   const store = await joined(url);
