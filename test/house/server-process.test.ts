@@ -12,7 +12,7 @@ test('a server that writes much in the moment it is ready is found ready', async
   const ready = JSON.stringify({ url: 'http://127.0.0.1:1' });
   writeFileSync(
     entry,
-    `process.stdout.write(${JSON.stringify(ready)} + '-'.repeat(50_000)); setInterval(() => undefined, 1000);`,
+    `process.stdout.write(${JSON.stringify(ready)} + '-'.repeat(50_000)); setTimeout(() => undefined, 10_000);`,
   );
   const server = await startServerProcess({ dataDir, port: 0, adminKey: 'unused', entry });
   t.after(() => endProcess(server.process));
