@@ -54,3 +54,23 @@ function settlement(): Settlement {
     ordered: false,
   };
 }
+
+test('what is flushed goes beside a write that runs where the store queues writes, and after it elsewhere', async () => {
+  for (const queuesWrites of [true, false]) {
+    const disk = Promise.withResolvers<void>();
+    let writes = 0;
+    const settle = async (batch: readonly Settlement[]): Promise<boolean[]> => {
+      writes += 1;
+      await disk.promise;
+      return batch.map(() => true);
+    };
+    const settler = new Settler({ queuesWrites, settle }, NOBODY, () => 0);
+    const first = settler.settle(settlement());
+    settler.flush();
+    const second = settler.settle(settlement());
+    settler.flush();
+    assert.equal(writes, queuesWrites ? 2 : 1);
+    disk.resolve();
+    assert.deepEqual(await Promise.all([first, second]), [true, true]);
+  }
+});
