@@ -19,12 +19,11 @@ export function extractSubjects(
 ): readonly Subject[] {
   const found = new Map<string, Subject>();
   for (const { kind, path } of filter.subjects) {
-    for (const leaf of leavesAt(notification, path)) {
+    visit(notification, stepsOf(path), (leaf) => {
       const value = subjectText(leaf);
-      if (value === undefined) continue;
-      if (found.size === MAX_SUBJECTS) return [...found.values()];
-      found.set(`${kind} ${value}`, { kind, value });
-    }
+      if (value !== undefined && found.size < MAX_SUBJECTS)
+        found.set(`${kind} ${value}`, { kind, value });
+    });
   }
   return [...found.values()];
 }
@@ -38,16 +37,38 @@ export function subjectKeys(
   return extractSubjects(filter, JSON.parse(text)).map(subjectKey);
 }
 
-/** Every value at a path such as `Users[].Id`. */
-function leavesAt(root: unknown, path: string): unknown[] {
-  let values: unknown[] = [root];
-  for (const step of path.split('.')) {
-    const isList = step.endsWith('[]');
-    const name = isList ? step.slice(0, -2) : step;
-    values = values.map((value) => memberOf(value, name));
-    if (isList) values = values.flatMap((value) => (Array.isArray(value) ? value : []));
+type Step = { readonly name: string; readonly isList: boolean };
+
+/** Paths are those of the filters: few, and asked for with every event. */
+const MAX_KNOWN_PATHS = 1000;
+const knownPaths = new Map<string, readonly Step[]>();
+
+function stepsOf(path: string): readonly Step[] {
+  let steps = knownPaths.get(path);
+  if (steps === undefined) {
+    steps = path.split('.').map((step) => {
+      const isList = step.endsWith('[]');
+      return { name: isList ? step.slice(0, -2) : step, isList };
+    });
+    if (knownPaths.size >= MAX_KNOWN_PATHS) knownPaths.clear();
+    knownPaths.set(path, steps);
   }
-  return values;
+  return steps;
+}
+
+/** Hands over every value at a path such as `Users[].Id`. */
+function visit(
+  value: unknown,
+  steps: readonly Step[],
+  take: (leaf: unknown) => void,
+  at = 0,
+): void {
+  const step = steps[at];
+  if (step === undefined) return take(value);
+  const member = memberOf(value, step.name);
+  if (!step.isList) return visit(member, steps, take, at + 1);
+  if (!Array.isArray(member)) return;
+  for (const item of member) visit(item, steps, take, at + 1);
 }
 
 /** Own members only: a path must not reach what every object inherits. */
@@ -91,6 +112,8 @@ export function eventKeys(
   actions: readonly string[],
   notifications: readonly string[],
 ): readonly EventKey[] {
+  if (actions.length === 1)
+    return [...keysOf(paths, actions[0] ?? '', notifications[0] ?? '')].map((key) => [key, null]);
   const found = new Map<string, number[]>();
   for (const [index, action] of actions.entries()) {
     for (const key of keysOf(paths, action, notifications[index] ?? '')) {

@@ -70,7 +70,7 @@ const UNCOMMON_BY_EVENT_OF_KEY = `indexed by deliveries_uncommon
    and (d.state > 1 or (d.state = 0 and d.outcome is not null))`;
 const BY_JOB = 'indexed by deliveries_by_job';
 const BY_STATE = 'indexed by deliveries_by_state';
-const IN_STATE = 'd.state in (2, 3, 4) and d.state = ?';
+const IN_STATE = 'd.state > 1 and d.state = ?';
 const BY_REGISTRATION = 'indexed by deliveries_by_registration';
 
 function one(name: string, only: Stream): Source {

@@ -1,8 +1,7 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { NOTIFICATION_SEPARATOR } from '../../core/delivery.ts';
 import { type EventKey, eventKeys, type SubjectPaths } from '../../core/subjects.ts';
 import { type Flat, INDEXED_WIDTH, type Methods, type Value } from './protocol.ts';
-import { integer, parse, text } from '../rows.ts';
 
 const NEXT = `
 select seq, tenant, id, actions, payload
@@ -19,13 +18,12 @@ select id
 
 const INSERT_KEY = 'insert into keys (tenant, key) values (?, ?)';
 
-/** Nothing where the event was removed meanwhile, or noted by an earlier call. */
-const IS_NEXT = `
-select 1
+/** What of these was not removed meanwhile, nor noted by an earlier call. */
+const STILL_NEXT = `
+select seq, id
   from events
- where seq = ?1
-   and id = ?2
-   and not exists (select 1 from indexed_events where seq = ?1)`;
+ where seq between ? and ?
+   and seq > coalesce((select max(seq) from indexed_events), 0)`;
 
 const INSERT_INDEXED = 'insert into indexed_events (seq, key_ids) values (?, ?)';
 
@@ -33,16 +31,23 @@ const INSERT_KEY_EVENT = `
 insert into key_events (key_id, event_id, picks)
 values (?, unhex(?), ?)`;
 
-/** What the next events are found by: seq, tenant, id and the keys as JSON. */
+type NextRow = [seq: number, tenant: string, id: string, actions: string, payload: string];
+
+/** What the next events are found by: seq, tenant, id and the keys as JSON; `changed`: other paths than before. */
 export function keyReads(database: DatabaseSync): Methods {
-  const next = database.prepare(NEXT);
+  const next = rowsAsLists(database.prepare(NEXT));
+  let paths: SubjectPaths = {};
   return {
-    keysOfNext: (paths: SubjectPaths, limit: number): Flat =>
-      next.all(limit).flatMap((row): Value[] => {
-        const notifications = text(row, 'payload').split(NOTIFICATION_SEPARATOR);
-        const keys = eventKeys(paths, parse<string[]>(row, 'actions'), notifications);
-        return [integer(row, 'seq'), text(row, 'tenant'), text(row, 'id'), JSON.stringify(keys)];
-      }),
+    keysOfNext: (limit: number, changed: SubjectPaths | null): Flat => {
+      paths = changed ?? paths;
+      const rows: Value[] = [];
+      for (const [seq, tenant, id, actions, payload] of next.all(limit) as unknown as NextRow[]) {
+        const notifications = payload.split(NOTIFICATION_SEPARATOR);
+        const keys = eventKeys(paths, JSON.parse(actions) as string[], notifications);
+        rows.push(seq, tenant, id, JSON.stringify(keys));
+      }
+      return rows;
+    },
   };
 }
 
@@ -50,24 +55,28 @@ export function keyReads(database: DatabaseSync): Methods {
 export function keyWrites(database: DatabaseSync): Methods {
   const findKey = database.prepare(FIND_KEY);
   const insertKey = database.prepare(INSERT_KEY);
-  const isNext = database.prepare(IS_NEXT);
+  const stillNext = rowsAsLists(database.prepare(STILL_NEXT));
   const insertIndexed = database.prepare(INSERT_INDEXED);
   const insertKeyEvent = database.prepare(INSERT_KEY_EVENT);
 
   function idOf(tenant: Value, key: string, known: Map<string, number>): number {
     const name = `${tenant} ${key}`;
-    const found = known.get(name) ?? findKey.get(tenant, key)?.['id'];
-    const id = Number(found ?? insertKey.run(tenant, key).lastInsertRowid);
+    let id = known.get(name);
+    if (id !== undefined) return id;
+    const found = findKey.get(tenant, key)?.['id'];
+    id = Number(found ?? insertKey.run(tenant, key).lastInsertRowid);
     known.set(name, id);
     return id;
   }
 
   function noteKeys(rows: Flat): void {
     const known = new Map<string, number>();
+    const [first = null, last = null] = [rows[0], rows[rows.length - INDEXED_WIDTH]];
+    const next = new Map(stillNext.all(first, last) as unknown as [Value, Value][]);
     for (let at = 0; at < rows.length; at += INDEXED_WIDTH) {
-      const [seq = null, tenant = null, eventId = null, json = null] = rows.slice(at, at + 4);
-      if (isNext.get(seq, eventId) === undefined) continue;
-      const keys = JSON.parse(String(json)) as readonly EventKey[];
+      const [seq = null, tenant = null, eventId = null] = rows.slice(at, at + 3);
+      if (next.get(seq) !== eventId) continue;
+      const keys = JSON.parse(String(rows[at + 3])) as readonly EventKey[];
       const ids = keys.map(([key]) => idOf(tenant, key, known));
       insertIndexed.run(seq, JSON.stringify(ids));
       for (const [index, id] of ids.entries()) {
@@ -78,4 +87,10 @@ export function keyWrites(database: DatabaseSync): Methods {
   }
 
   return { noteKeys };
+}
+
+/** Many rows are read in half the time where they need not be objects with names. */
+function rowsAsLists(statement: StatementSync): StatementSync {
+  statement.setReturnArrays(true);
+  return statement;
 }

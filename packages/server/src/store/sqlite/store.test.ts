@@ -9,6 +9,7 @@ import { newId } from '../../core/id.ts';
 import { ALL_SHARDS } from '../../core/shard.ts';
 import { storeContract } from '../contract.ts';
 import type { NewEvent } from '../port.ts';
+import { migrate } from './migrate.ts';
 import { openSqliteStore } from './store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'schoolbell-store-'));
@@ -63,6 +64,24 @@ test('a database of a newer version is refused', async () => {
   database.exec('pragma user_version = 99');
   database.close();
   await assert.rejects(openSqliteStore({ path }), /written by a newer Schoolbell/);
+});
+
+test('a change of a delivery makes no temporary table, which would cost more than the change', () => {
+  const database = new DatabaseSync(':memory:');
+  migrate(database);
+  const changes = [
+    "insert into deliveries (tenant, id, event_id, registration_id, state) values ('', '', '', '', 1)",
+    "update deliveries set state = 1, leased = 0, outcome = 1 where tenant = '' and id = ''",
+  ];
+  for (const change of changes) {
+    const steps = database.prepare(`explain ${change}`).all();
+    assert.ok(steps.some(({ opcode }) => opcode === 'IdxInsert'));
+    assert.deepEqual(
+      steps.filter(({ opcode }) => opcode === 'OpenEphemeral'),
+      [],
+    );
+  }
+  database.close();
 });
 
 test('calls after the store was closed are rejected', async () => {

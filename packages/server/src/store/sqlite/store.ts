@@ -143,7 +143,7 @@ function logCalls(
   | 'lastSequence'
 > {
   return {
-    index: (paths: SubjectPaths, limit: number) => index({ reader, writer }, paths, limit),
+    index: indexer(reader, writer),
     deliveries: (query: DeliveryQuery) => search(reader, 'deliveries', query),
     countDeliveries: (query) => count(reader, 'deliveries', query),
     delivery: (tenant, id) => reader.call('delivery', tenant, id),
@@ -216,15 +216,19 @@ function noted<T>(
     : writer.call<T>('noted', note, method, ...args);
 }
 
-/** The reader looks payloads over and the writer notes what it found, so that no commit waits for it. */
-async function index(
-  { reader, writer }: { readonly reader: Channel; readonly writer: Channel },
-  paths: SubjectPaths,
-  limit: number,
-): Promise<number> {
-  const found = await reader.call<Flat>('keysOfNext', paths, limit);
-  if (found.length > 0) await writer.call('noteKeys', found);
-  return found.length / INDEXED_WIDTH;
+/**
+ * The reader looks payloads over and the writer notes what it found, so that no commit waits for
+ * it. The paths are many, so they are handed over only when they are other ones.
+ */
+function indexer(reader: Channel, writer: Channel): Store['index'] {
+  let handedOver: SubjectPaths | undefined;
+  return async (paths, limit) => {
+    const isKnown = paths === handedOver;
+    handedOver = paths;
+    const found = await reader.call<Flat>('keysOfNext', limit, isKnown ? null : paths);
+    if (found.length > 0) await writer.call('noteKeys', found);
+    return found.length / INDEXED_WIDTH;
+  };
 }
 
 /** Counts slice after slice, so that look-ups get their turns between. */

@@ -178,7 +178,7 @@ create index deliveries_held on deliveries (tenant, registration_id, id) where s
 -- Look-ups of what did not arrive at once: what is delivered by the first attempt costs nothing here.
 -- What stands behind the id is there so that rows which are not meant need not be read.
 create index deliveries_by_outcome on deliveries (outcome, id, registration_id, state) where outcome is not null and state <> 1;
-create index deliveries_by_state on deliveries (tenant, state, id, registration_id) where state in (2, 3, 4);
+create index deliveries_by_state on deliveries (tenant, state, id, registration_id) where state > 1;
 -- What is younger than its event.
 create index deliveries_by_job on deliveries (tenant, id) where job_id is not null;
 create index deliveries_by_event_of_job on deliveries (tenant, event_id, registration_id, state, outcome, job_id) where job_id is not null;
