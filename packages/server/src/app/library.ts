@@ -83,7 +83,7 @@ export type Parts = OpenSender & {
 };
 
 /** Characters of payload that wait in memory; the rest waits in the store. */
-const WINDOW_BYTES = 32 * 1024 * 1024;
+const WINDOW_BYTES = 64 * 1024 * 1024;
 
 /** Builds the library on a store and takes over what an earlier run left. */
 export async function buildLibrary(ground: Ground): Promise<Parts> {

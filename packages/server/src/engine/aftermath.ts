@@ -13,6 +13,9 @@ import type { Settler } from './settler.ts';
 import type { Watch } from './watch.ts';
 import type { Window } from './window.ts';
 
+/** What is given back is one transaction for so many: others' commits wait no longer than that. */
+const GIVEN_BACK_AT_ONCE = 500;
+
 export type AftermathOptions = {
   readonly engine: Pick<
     EngineOptions,
@@ -115,11 +118,13 @@ export class Aftermath {
   async #giveBack(lane: Lane): Promise<void> {
     const { window, engine, attend } = this.#options;
     const deliveries = window.empty(lane);
-    if (deliveries.length === 0) return;
-    const refs = deliveries.map(({ tenant, id }) => ({ tenant, id }));
-    const isGiven = await succeeds(engine.store.release(refs));
-    if (isGiven) lane.noteDue(engine.clock.now());
-    else if (!lane.isOver) for (const one of deliveries) window.enqueue(lane, one);
-    attend(lane);
+    for (let at = 0; at < deliveries.length; at += GIVEN_BACK_AT_ONCE) {
+      const some = deliveries.slice(at, at + GIVEN_BACK_AT_ONCE);
+      const refs = some.map(({ tenant, id }) => ({ tenant, id }));
+      const isGiven = await succeeds(engine.store.release(refs));
+      if (isGiven) lane.noteDue(engine.clock.now());
+      else if (!lane.isOver) for (const one of some) window.enqueue(lane, one);
+    }
+    if (deliveries.length > 0) attend(lane);
   }
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { FAILURES_TO_OPEN } from '../core/breaker.ts';
 import type { Delivery } from '../core/delivery.ts';
 import type { Outcome } from '../core/outcome.ts';
+import { CALM, QUICK_MS } from '../core/ramp.ts';
 import type { Registration } from '../core/registration.ts';
 import { Lane } from './lane.ts';
 
@@ -32,6 +33,16 @@ test('what waits in memory for an endpoint grows with how well it does', () => {
   assert.equal(lane.room(), 256);
   for (let n = 0; n < FAILURES_TO_OPEN; n += 1) lane.learn(took(REFUSED), 100 + n, 0);
   assert.equal(lane.room(), 1);
+});
+
+test('an endpoint is quick while it takes more at once than any may, and its breaker is closed', () => {
+  const lane = new Lane({ tenant: 't', id: 'r' } as Registration, 16);
+  for (let n = 0; n < CALM - 1; n += 1) lane.learn(took(GOOD), n, 0);
+  assert.equal(lane.isQuick, false);
+  for (let n = 0; n < CALM + 1; n += 1) lane.learn(took(GOOD), n, 0);
+  assert.equal(lane.isQuick, true);
+  lane.learn(took(GOOD, QUICK_MS + 1), 100, 0);
+  assert.equal(lane.isQuick, false);
 });
 
 test('an endpoint that never took a delivery gets a request a second at most, one that did may fail faster', () => {

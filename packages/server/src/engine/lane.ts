@@ -90,6 +90,11 @@ export class Lane {
     return Math.max(0, this.#window - this.queue.length - this.reserved);
   }
 
+  /** True when it takes more at a time than any endpoint may: what was just accepted for it is soon sent. */
+  get isQuick(): boolean {
+    return this.breaker.state === 'closed' && this.concurrency > CALM;
+  }
+
   /** True when its window is at most half full: soon enough to be refilled before it runs dry, and for a worthwhile number. */
   get isLow(): boolean {
     return this.queue.length <= this.#window / 2;

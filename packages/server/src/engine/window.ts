@@ -19,6 +19,11 @@ export class Window {
     return this.#bytes > this.#limit;
   }
 
+  /** True while half of it is free: quick endpoints may use that beyond their own windows. */
+  get hasPlenty(): boolean {
+    return this.#bytes < this.#limit / 2;
+  }
+
   /** How many deliveries of ordinary size still fit. */
   budget(): number {
     return this.#fitting(this.#limit);
