@@ -30,7 +30,7 @@ const options = new Command('bench')
     cpuProf?: string;
   }>();
 
-const WARM_UP_SECONDS = 4;
+const WARM_UP_SECONDS = 8;
 const RAW_SECONDS = 1.5;
 
 /** The machine may have others at work, so the raw limit is measured before and after each case. */

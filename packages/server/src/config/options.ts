@@ -233,7 +233,7 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     kind: 'number',
     placeholder: '<number>',
     help: 'Requests in flight to one registration at most, once its answers are good; more than 8 only while they also come within a tenth of a second.',
-    default: '32',
+    default: '64',
   },
   maxInFlight: {
     flag: 'max-in-flight',
