@@ -11,12 +11,13 @@ const COUNTER_LIMIT = 0x1000;
 const pool = Buffer.alloc(RANDOM_POOL_BYTES);
 let poolOffset = RANDOM_POOL_BYTES;
 let lastMs = 0;
+/** The time that ids begin with, written once a millisecond. */
+let time = idAt(lastMs);
 let counter = 0;
 
 /** A new id for the given time. Never goes backwards, even when the clock does. */
 export function newId(nowMs: number): Id {
   advance(nowMs);
-  const time = lastMs.toString(16).padStart(12, '0');
   const sequence = (0x7000 | counter).toString(16);
   return time + sequence + randomTail();
 }
@@ -42,16 +43,15 @@ export function randomHex32(): string {
 }
 
 function advance(nowMs: number): void {
-  if (nowMs > lastMs) {
-    lastMs = nowMs;
-    counter = 0;
-    return;
-  }
+  if (nowMs > lastMs) return begin(nowMs);
   counter += 1;
-  if (counter === COUNTER_LIMIT) {
-    lastMs += 1;
-    counter = 0;
-  }
+  if (counter === COUNTER_LIMIT) begin(lastMs + 1);
+}
+
+function begin(ms: number): void {
+  lastMs = ms;
+  time = idAt(ms);
+  counter = 0;
 }
 
 /** 64 bits: the variant `10` and 62 random ones. */

@@ -49,7 +49,7 @@ export class Dispatcher {
 
   /** Queues the lane for a turn if it has something to send, and sends soon. */
   consider(lane: Lane): void {
-    this.#queueTurn(lane);
+    this.#queueTurn(lane, this.#options.now());
     this.pump();
   }
 
@@ -65,12 +65,13 @@ export class Dispatcher {
   readonly #send = (): void => {
     this.#turn = undefined;
     const { maxInFlight, mayDispatch } = this.#options;
+    const now = this.#options.now();
     for (let sent = 0; this.#inFlight < maxInFlight && !this.#stopped && mayDispatch(); sent += 1) {
       if (sent === SENT_PER_TURN) return this.pump();
       const lane = this.#turns.take(this.#mayHaveTurn);
       if (lane === undefined) return;
       lane.waitsForTurn = false;
-      this.#sendNext(lane);
+      this.#sendNext(lane, now);
     }
   };
 
@@ -84,8 +85,8 @@ export class Dispatcher {
     });
   }
 
-  #queueTurn(lane: Lane): void {
-    if (lane.waitsForTurn || !lane.isReady(this.#options.now())) return;
+  #queueTurn(lane: Lane, now: number): void {
+    if (lane.waitsForTurn || !lane.isReady(now)) return;
     lane.waitsForTurn = true;
     this.#turns.add(lane);
   }
@@ -96,14 +97,14 @@ export class Dispatcher {
     return held < this.#options.maxInFlight / (this.#inFlightByTenant.size + 1);
   };
 
-  #sendNext(lane: Lane): void {
-    if (!lane.isReady(this.#options.now())) return;
+  #sendNext(lane: Lane, now: number): void {
+    if (!lane.isReady(now)) return;
     const delivery = lane.queue.shift();
     if (delivery === undefined) return;
     const wasProbe = lane.breaker.state !== 'closed';
     this.#takeSlot(lane);
     this.#options.onSend(lane, delivery);
-    this.#queueTurn(lane);
+    this.#queueTurn(lane, now);
     void this.#options.send(lane.registration, delivery).then((attempt) => {
       this.#freeSlot(lane);
       this.#options.onAttempt(lane, delivery, attempt, wasProbe);

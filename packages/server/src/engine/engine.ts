@@ -283,8 +283,7 @@ export class Engine {
   #reserve(registration: Registration, delivery: Delivery): boolean {
     if (this.#stopping || this.#window.isFull || !this.#shards.owns(registration)) return false;
     const lane = this.#roster.lane(registration);
-    if (lane.isBehind(this.#options.clock.now())) return false;
-    if (lane.room() === 0 && !(lane.isQuick && this.#window.hasPlenty)) return false;
+    if (!this.#window.takes(lane, this.#options.clock.now())) return false;
     this.#window.promise(lane, delivery);
     return true;
   }

@@ -1,17 +1,13 @@
 import { MatchIndex } from '../core/match.ts';
-import {
-  isActive,
-  type Registration,
-  registrationKey,
-  type RegistrationRef,
-} from '../core/registration.ts';
+import { RefMap } from '../core/ref-map.ts';
+import { isActive, type Registration, type RegistrationRef } from '../core/registration.ts';
 import { Lane } from './lane.ts';
 
 /** The registrations there are, which of them get an event, and the lanes of those with work. */
 export class Roster {
   readonly index: MatchIndex = new MatchIndex();
-  readonly #registrations = new Map<string, Registration>();
-  readonly #lanes = new Map<string, Lane>();
+  readonly #registrations = new RefMap<Registration>();
+  readonly #lanes = new RefMap<Lane>();
   readonly #laneConcurrency: number;
 
   constructor(laneConcurrency: number) {
@@ -23,37 +19,36 @@ export class Roster {
   }
 
   get(ref: RegistrationRef): Registration | undefined {
-    return this.#registrations.get(registrationKey(ref));
+    return this.#registrations.get(ref);
   }
 
   /** Takes a new or changed registration; gives the one it replaces. */
   put(registration: Registration): Registration | undefined {
-    const key = registrationKey(registration);
-    const before = this.#registrations.get(key);
-    this.#registrations.set(key, registration);
+    const before = this.#registrations.get(registration);
+    this.#registrations.set(registration, registration);
     if (before === undefined) this.index.add(registration);
     else this.index.replace(registration);
-    const lane = this.#lanes.get(key);
+    const lane = this.#lanes.get(registration);
     if (lane !== undefined) lane.registration = registration;
     return before;
   }
 
   /** Nothing is matched to it any more; its lane stays until `removeLane`. */
   remove(registration: Registration): void {
-    this.#registrations.delete(registrationKey(registration));
+    this.#registrations.delete(registration);
     this.index.remove(registration);
   }
 
   existingLane(ref: RegistrationRef): Lane | undefined {
-    return this.#lanes.get(registrationKey(ref));
+    return this.#lanes.get(ref);
   }
 
   /** Made where there is none. */
   lane(registration: Registration): Lane {
-    let lane = this.#lanes.get(registrationKey(registration));
+    let lane = this.#lanes.get(registration);
     if (lane === undefined) {
       lane = new Lane(registration, this.#laneConcurrency);
-      this.#lanes.set(lane.key, lane);
+      this.#lanes.set(lane, lane);
     }
     return lane;
   }
@@ -70,7 +65,7 @@ export class Roster {
   removeLane(ref: RegistrationRef): Lane | undefined {
     const lane = this.existingLane(ref);
     if (lane !== undefined) lane.isOver = true;
-    this.#lanes.delete(registrationKey(ref));
+    this.#lanes.delete(ref);
     return lane;
   }
 

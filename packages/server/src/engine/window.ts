@@ -19,9 +19,13 @@ export class Window {
     return this.#bytes > this.#limit;
   }
 
-  /** True while half of it is free: quick endpoints may use that beyond their own windows. */
-  get hasPlenty(): boolean {
-    return this.#bytes < this.#limit / 2;
+  /**
+   * True when what was just accepted for this lane may wait in memory. A quick endpoint may go beyond
+   * the lane's own window while half of this one is free: reading back costs more than keeping.
+   */
+  takes(lane: Lane, now: number): boolean {
+    if (lane.isBehind(now)) return false;
+    return lane.room() > 0 || (lane.isQuick && this.#bytes < this.#limit / 2);
   }
 
   /** How many deliveries of ordinary size still fit. */
