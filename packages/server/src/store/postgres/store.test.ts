@@ -72,15 +72,49 @@ async function rows(url: string, sql: string): Promise<readonly Record<string, u
   }
 }
 
-test('the planner takes a tenant for everything that waits, also while nothing does', async () => {
+test('the planner takes a tenant for everything that waits, and a registration for much of it, also while nothing does', async () => {
   const url = await fresh();
   const store = await joined(url);
-  const known =
-    "select n_distinct from pg_stats where tablename = 'deliveries' and attname = 'tenant'";
-  assert.deepEqual(await rows(url, known), [{ n_distinct: 1 }]);
+  const known = `
+    select attname, n_distinct
+      from pg_stats
+     where tablename = 'deliveries'
+       and attname in ('tenant', 'registration_id')
+     order by attname`;
+  const told = [
+    { attname: 'registration_id', n_distinct: 10 },
+    { attname: 'tenant', n_distinct: 1 },
+  ];
+  assert.deepEqual(await rows(url, known), told);
   await rows(url, 'vacuum (analyze) deliveries');
-  assert.deepEqual(await rows(url, known), [{ n_distinct: 1 }]);
+  assert.deepEqual(await rows(url, known), told);
   await store.close();
+});
+
+test('a backlog is claimed in its order, and not read whole, before anything is known of it', async () => {
+  const url = await fresh();
+  const store = await joined(url);
+  const now = Date.now();
+  const events = Array.from({ length: 2000 }, () => {
+    const made = madeAt(now);
+    return { ...made, deliveries: made.deliveries.map((each) => ({ ...each, leased: false })) };
+  });
+  await store.accept([{ events, idempotency: null }]);
+  const lane = { tenant: 't', registrationId: 'r' };
+  const [claim] = await store.claim([{ ...lane, room: 10 }], now);
+  assert.equal(claim?.deliveries.length, 10);
+  // What a connection has done is counted when it ends at the latest.
+  await store.close();
+  const read = `
+    select indexrelname, idx_tup_read < 100 as few
+      from pg_stat_user_indexes
+     where relname = 'deliveries'
+       and idx_tup_read > 0
+     order by indexrelname`;
+  assert.deepEqual(await rows(url, read), [
+    { indexrelname: 'deliveries_pending', few: true },
+    { indexrelname: 'deliveries_pkey', few: true },
+  ]);
 });
 
 test('a connection that breaks in the middle of a transaction fails that, and nothing else', async () => {
