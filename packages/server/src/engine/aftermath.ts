@@ -114,11 +114,14 @@ export class Aftermath {
     attend(lane);
   }
 
-  /** What waits behind an open breaker waits in the store: it must not fill the memory of others. */
+  /**
+   * What waits behind an open breaker waits in the store: it must not fill the memory of others. Of
+   * a lane that ends meanwhile the rest is the store's already.
+   */
   async #giveBack(lane: Lane): Promise<void> {
     const { window, engine, attend } = this.#options;
     const deliveries = window.empty(lane);
-    for (let at = 0; at < deliveries.length; at += GIVEN_BACK_AT_ONCE) {
+    for (let at = 0; at < deliveries.length && !lane.isOver; at += GIVEN_BACK_AT_ONCE) {
       const some = deliveries.slice(at, at + GIVEN_BACK_AT_ONCE);
       const refs = some.map(({ tenant, id }) => ({ tenant, id }));
       const isGiven = await succeeds(engine.store.release(refs));

@@ -35,13 +35,17 @@ test('what waits in memory for an endpoint grows with how well it does', () => {
   assert.equal(lane.room(), 1);
 });
 
-test('an endpoint is quick while it takes more at once than any may, and its breaker is closed', () => {
+test('an endpoint is quick while it takes more at once than any may: not after a slow answer, nor after failures', () => {
   const lane = new Lane({ tenant: 't', id: 'r' } as Registration, 16);
   for (let n = 0; n < CALM - 1; n += 1) lane.learn(took(GOOD), n, 0);
   assert.equal(lane.isQuick, false);
   for (let n = 0; n < CALM + 1; n += 1) lane.learn(took(GOOD), n, 0);
   assert.equal(lane.isQuick, true);
   lane.learn(took(GOOD, QUICK_MS + 1), 100, 0);
+  assert.equal(lane.isQuick, false);
+  for (let n = 0; n < CALM + 1; n += 1) lane.learn(took(GOOD), 200 + n, 0);
+  assert.equal(lane.isQuick, true);
+  for (let n = 0; n < FAILURES_TO_OPEN; n += 1) lane.learn(took(REFUSED), 300 + n, 0);
   assert.equal(lane.isQuick, false);
 });
 

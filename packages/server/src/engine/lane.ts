@@ -92,7 +92,7 @@ export class Lane {
 
   /** True when it takes more at a time than any endpoint may: what was just accepted for it is soon sent. */
   get isQuick(): boolean {
-    return this.breaker.state === 'closed' && this.concurrency > CALM;
+    return this.concurrency > CALM;
   }
 
   /** True when its window is at most half full: soon enough to be refilled before it runs dry, and for a worthwhile number. */

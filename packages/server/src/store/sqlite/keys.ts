@@ -61,10 +61,8 @@ export function keyWrites(database: DatabaseSync): Methods {
 
   function idOf(tenant: Value, key: string, known: Map<string, number>): number {
     const name = `${tenant} ${key}`;
-    let id = known.get(name);
-    if (id !== undefined) return id;
-    const found = findKey.get(tenant, key)?.['id'];
-    id = Number(found ?? insertKey.run(tenant, key).lastInsertRowid);
+    const found = known.get(name) ?? findKey.get(tenant, key)?.['id'];
+    const id = Number(found ?? insertKey.run(tenant, key).lastInsertRowid);
     known.set(name, id);
     return id;
   }
@@ -89,7 +87,7 @@ export function keyWrites(database: DatabaseSync): Methods {
   return { noteKeys };
 }
 
-/** Many rows are read in half the time where they need not be objects with names. */
+/** Many rows cost less to read where they need not be objects with names. */
 function rowsAsLists(statement: StatementSync): StatementSync {
   statement.setReturnArrays(true);
   return statement;

@@ -90,6 +90,24 @@ test('calls after the store was closed are rejected', async () => {
   await assert.rejects(store.check());
 });
 
+test('events are found by the paths that were given last, given again or not', async () => {
+  const store = await openSqliteStore({ path: join(folder, 'paths.db') });
+  const now = Date.now();
+  const paths = { a: [{ kind: 'learner', path: 'Id' }] } as const;
+  const found = async (given: Parameters<typeof store.index>[0]): Promise<number> => {
+    const event = { id: newId(now), tenant: 't', acceptedAt: now, occurredAt: null };
+    const holds = { payload: '{"Action":"A","Id":"1"}', actions: ['A'], deliveries: [] };
+    await store.accept([{ events: [{ ...event, ...holds }], idempotency: null }]);
+    assert.equal(await store.index(given, 10), 1);
+    return (await store.events({ tenant: 't', subject: '1', limit: 10 })).length;
+  };
+  assert.equal(await found({}), 0);
+  assert.equal(await found(paths), 1);
+  assert.equal(await found(paths), 2);
+  assert.equal(await found({}), 2);
+  await store.close();
+});
+
 test('a rare one is found behind many others, and the pages of many hold each once', async () => {
   const store = await openSqliteStore({ path: join(folder, 'many.db') });
   const now = Date.now();

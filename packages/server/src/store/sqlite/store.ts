@@ -218,14 +218,19 @@ function noted<T>(
 
 /**
  * The reader looks payloads over and the writer notes what it found, so that no commit waits for
- * it. The paths are many, so they are handed over only when they are other ones.
+ * it. The paths are many: they are handed over once, and again after a failure, for as long as
+ * callers give the same object.
  */
 function indexer(reader: Channel, writer: Channel): Store['index'] {
   let handedOver: SubjectPaths | undefined;
   return async (paths, limit) => {
     const isKnown = paths === handedOver;
     handedOver = paths;
-    const found = await reader.call<Flat>('keysOfNext', limit, isKnown ? null : paths);
+    const asked = reader.call<Flat>('keysOfNext', limit, isKnown ? null : paths);
+    const found = await asked.catch((error: unknown) => {
+      handedOver = undefined;
+      throw error;
+    });
     if (found.length > 0) await writer.call('noteKeys', found);
     return found.length / INDEXED_WIDTH;
   };
