@@ -30,13 +30,6 @@ export type Verdict = {
   readonly problems: readonly string[];
 };
 
-/**
- * Requests to one endpoint a kill may repeat, in multiples of those it may have open: an attempt is in
- * flight until its record is on disk, and while the answers of one round wait for their commit, the next
- * round is under way.
- */
-export const ROUNDS_IN_FLIGHT = 2;
-
 const MAX_PROBLEMS = 20;
 const ENDED = new Set(['delivered', 'exhausted', 'cancelled']);
 

@@ -8,7 +8,7 @@ import { OPTIONS } from '../../packages/server/src/config/options.ts';
 import { randomFrom } from '../../tools/random.ts';
 import type { Fault, Scene } from './faults.ts';
 import { FaultNode, type NodeSettings } from './nodes.ts';
-import { judge, type LogRow, ROUNDS_IN_FLIGHT } from './oracle.ts';
+import { judge, type LogRow } from './oracle.ts';
 import { Publisher, type PublisherSettings } from './publisher.ts';
 import type { Receipt, RecorderSettings } from './recorder.ts';
 
@@ -46,6 +46,11 @@ export type FaultReport = {
 
 /** Requests to one registration in flight: the servers' default. */
 const IN_FLIGHT_PER_REGISTRATION = Number(OPTIONS.concurrency.default);
+/**
+ * An attempt is in flight until its record is on disk: while the answers of one round wait for
+ * their commit, the next round is under way.
+ */
+const ROUNDS_IN_FLIGHT = 2;
 const ABANDON_EVERY = 4;
 const REPEATED_AT_END = 50;
 const DRAIN_MS = 120_000;

@@ -11,7 +11,7 @@ export const LANE_WINDOW = 1024;
 /** And at most so many for each request it may have in flight: an endpoint that never did well holds little memory. */
 const WINDOW_PER_REQUEST = 32;
 /** Deliveries of what lies in the past that join it at once, for each request it may have in flight, up to `CALM`. */
-const PAST_PER_REQUEST = 4;
+export const PAST_PER_REQUEST = 4;
 /** Between requests to an endpoint that never took one: anybody can register anybody's address. */
 const UNPROVEN_REST_MS = 1000;
 
