@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { AppError } from '../../core/errors.ts';
 import type { Row } from '../rows.ts';
+import { toWire } from './arrays.ts';
 
 /** A statement with its text, prepared once a connection under its name. */
 export type Statement = { readonly name: string; readonly text: string };
@@ -111,9 +112,8 @@ export class Database {
 
   #named(statement: Statement, values: readonly unknown[]): pg.QueryConfig {
     const { name, text } = statement;
-    return this.#options.pooled
-      ? { text, values: [...values] }
-      : { name, text, values: [...values] };
+    const sent = { text, values: toWire(statement, values) };
+    return this.#options.pooled ? sent : { name, ...sent };
   }
 
   #client(): pg.ClientConfig {

@@ -1,9 +1,12 @@
 import { NOTIFICATION_SEPARATOR } from '../../core/delivery.ts';
 import { eventKeys, type SubjectPaths } from '../../core/subjects.ts';
 import { parse, type Row, text } from '../rows.ts';
+import type { Store } from '../port.ts';
 import type { Database, Statement } from './database.ts';
+import type { Place } from './place.ts';
+import type { RecentEvent } from './recent-events.ts';
 
-/** Takes them out of the waiting: nodes that do so at once take different ones. */
+/** Takes others' out of the waiting, and what was accepted before this start: nodes that do so at once take different ones. */
 const TAKE: Statement = {
   name: 'take unindexed',
   text: `
@@ -26,57 +29,103 @@ select t.tenant, t.id, e.actions, e.payload
    and e.id = t.id`,
 };
 
-/** In the order of the index, so that neighbours are written one after the other. */
-const NOTE: Statement = {
-  name: 'note keys',
-  text: `
+/** Those that follow each other have their key in common, so that it is handed over and compared once. */
+const NOTE = `
 insert into event_keys (tenant, key, event_id, picks)
-select *
+select k.tenant, k.key, e.id, k.picks
   from unnest($1::text[], $2::text[], $3::text[], $4::text[])
-    as k (tenant, key, event_id, picks)
- order by tenant collate "C", key collate "C", event_id collate "C"`,
+    as k (tenant, key, picks, ids)
+ cross join unnest(string_to_array(k.ids, ',')) as e (id)`;
+
+const NOTE_TAKEN: Statement = { name: 'note keys', text: NOTE };
+
+/**
+ * Nothing of what was removed meanwhile, or looked over by another node. `is true`, because what stands
+ * in a condition by itself would be joined, in the square of the time.
+ */
+const NOTE_RECENT: Statement = {
+  name: 'note recent keys',
+  text: `
+with own as materialized (
+  select u.tenant, u.id
+    from unnest($5::text[], $6::text[]) as r (tenant, id)
+    join unindexed_events u
+      on u.tenant = r.tenant
+     and u.id = r.id
+     for update of u skip locked),
+taken as (
+  delete from unindexed_events u
+   using own o
+   where u.tenant = o.tenant
+     and u.id = o.id
+  returning u.tenant, u.id)${NOTE}
+ where ((k.tenant, e.id) in (select tenant, id from taken)) is true`,
 };
 
+/** A key of events that have it at the same notifications. */
 type Key = {
   readonly tenant: string;
   readonly key: string;
-  readonly id: string;
   readonly picks: string | null;
+  readonly ids: string[];
 };
 
-/** Notes what the next events are found by. */
+/** Notes what the next events are found by: first those that this node accepted itself. */
 export async function index(
+  { database, recent }: Place,
+  ...[paths, limit]: Parameters<Store['index']>
+): Promise<number> {
+  const own = recent.take(limit);
+  if (own.length > 0) {
+    const accepted = [own.map(({ tenant }) => tenant), own.map(({ id }) => id)];
+    await database.query(NOTE_RECENT, [...columnsOf(keysOf(own, paths)), ...accepted]);
+  }
+  if (own.length === limit) return limit;
+  return own.length + (await indexOthers(database, paths, limit - own.length));
+}
+
+async function indexOthers(
   database: Database,
-  paths: SubjectPaths,
-  limit: number,
+  ...[paths, limit]: Parameters<Store['index']>
 ): Promise<number> {
   return database.transaction(async (query) => {
     const rows = await query(TAKE, [limit]);
-    if (rows.length === 0) return 0;
-    const keys = rows.flatMap((row) => keysOf(row, paths));
-    await query(NOTE, [
-      keys.map(({ tenant }) => tenant),
-      keys.map(({ key }) => key),
-      keys.map(({ id }) => id),
-      keys.map(({ picks }) => picks),
-    ]);
+    // Of one that was removed meanwhile nothing is left to look at.
+    const events = rows.filter(({ payload }) => payload !== null).map(toRecentEvent);
+    if (events.length > 0) await query(NOTE_TAKEN, columnsOf(keysOf(events, paths)));
     return rows.length;
   });
 }
 
-/** None of an event that was removed meanwhile. */
-function keysOf(row: Row, paths: SubjectPaths): Key[] {
-  if (row['payload'] === null) return [];
-  const [tenant, id] = [text(row, 'tenant'), text(row, 'id')];
-  const notifications = text(row, 'payload').split(NOTIFICATION_SEPARATOR);
-  return eventKeys(paths, parse<string[]>(row, 'actions'), notifications)
-    .filter(([key]) => isText(key))
-    .map(([key, picks]) => ({
-      tenant,
-      key,
-      id,
-      picks: picks === null ? null : JSON.stringify(picks),
-    }));
+function toRecentEvent(row: Row): RecentEvent {
+  const [tenant, id, payload] = [text(row, 'tenant'), text(row, 'id'), text(row, 'payload')];
+  return { tenant, id, payload, actions: parse<string[]>(row, 'actions') };
+}
+
+/** In the order of the index, so that neighbours are written one after the other. */
+function keysOf(events: readonly RecentEvent[], paths: SubjectPaths): Key[] {
+  const found = new Map<string, Key>();
+  for (const { tenant, id, actions, payload } of events) {
+    const notifications = payload.split(NOTIFICATION_SEPARATOR);
+    for (const [key, picked] of eventKeys(paths, actions, notifications)) {
+      if (!isText(key)) continue;
+      const picks = picked === null ? null : JSON.stringify(picked);
+      const place = `${tenant}\u0000${key}\u0000${picks ?? ''}`;
+      const known = found.get(place);
+      if (known === undefined) found.set(place, { tenant, key, picks, ids: [id] });
+      else known.ids.push(id);
+    }
+  }
+  return [...found].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, key]) => key);
+}
+
+function columnsOf(keys: readonly Key[]): unknown[][] {
+  return [
+    keys.map(({ tenant }) => tenant),
+    keys.map(({ key }) => key),
+    keys.map(({ picks }) => picks),
+    keys.map(({ ids }) => ids.join(',')),
+  ];
 }
 
 /** No column can hold a NUL or half a character; nobody is called so. */

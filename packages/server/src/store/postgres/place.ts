@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import type { RecentEvents } from './recent-events.ts';
 
 /** What every write of a node needs: the database, and who this node is. */
 export type Place = {
@@ -9,6 +10,8 @@ export type Place = {
   readonly owns: (shard: number) => boolean;
   /** Numbers the batches that lease deliveries. */
   readonly leases: Leases;
+  /** What it accepted and nobody looked over yet. */
+  readonly recent: RecentEvents;
 };
 
 /** Batches of one epoch that a number has room for. */

@@ -7,6 +7,7 @@ import { type Message, toPayload } from './listener.ts';
 import { LEASE_MS, Member } from './membership.ts';
 import { nodes } from './nodes.ts';
 import { openDatabase, type PostgresOptions } from './open.ts';
+import { RecentEvents } from './recent-events.ts';
 import { scrub } from './scrub.ts';
 import { erase, eraseMarked, learnerEvents } from './write-erasing.ts';
 import { pruneSome } from './prune-some.ts';
@@ -42,12 +43,13 @@ function createStore(database: Database): Store {
     epoch: () => member?.epoch ?? 0,
     owns: (shard) => member?.owns(shard) ?? false,
     leases: new Leases(),
+    recent: new RecentEvents(),
   };
   return {
     ...deliveryCalls(place),
     ...nodeCalls(place, (joined) => (member = joined)),
     ...installationCalls(database),
-    ...logCalls(database),
+    ...logCalls(place),
     ...jobCalls(database),
     held: (ref, before) => held(database, ref, before),
     cancelHeld: (ref, cancellation) => cancelHeld(database, ref, cancellation),
@@ -184,7 +186,7 @@ function installationCalls(
 }
 
 function logCalls(
-  database: Database,
+  place: Place,
 ): Calls<
   | 'index'
   | 'deliveries'
@@ -202,8 +204,9 @@ function logCalls(
   | 'pruneAudit'
   | keyof PruningStore
 > {
+  const { database } = place;
   return {
-    index: (paths, limit) => index(database, paths, limit),
+    index: (paths, limit) => index(place, paths, limit),
     deliveries: (query) => deliveries(database, query),
     countDeliveries: (query) => countDeliveries(database, query),
     delivery: (tenant, id) => delivery(database, tenant, id),

@@ -118,6 +118,7 @@ export async function accept(
     return { kind: 'accepted', numbers: numbers.slice(from, taken), ...unleased };
   };
   const answers = await storedAnswers(place, [...refused]);
+  place.recent.add(unique.filter((publication) => !refused.has(publication)));
   return batch.map((publication, index) => {
     const kept = written[index] ?? publication;
     if (kept === publication && !refused.has(publication)) return accepted(publication);
