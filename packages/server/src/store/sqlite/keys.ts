@@ -23,13 +23,25 @@ const STILL_NEXT = `
 select seq, id
   from events
  where seq between ? and ?
-   and seq > coalesce((select max(seq) from indexed_events), 0)`;
+   and seq > coalesce((select max(seq) from indexed_events), 0)
+ order by seq`;
 
 const INSERT_INDEXED = 'insert into indexed_events (seq, key_ids) values (?, ?)';
 
-const INSERT_KEY_EVENT = `
+const INSERT_PICKED = `
 insert into key_events (key_id, event_id, picks)
 values (?, unhex(?), ?)`;
+
+/** Of events just noted, in one statement: the keys that all of their notifications have. */
+const INSERT_REST = `
+insert into key_events (key_id, event_id)
+select k.value, unhex(e.id)
+  from indexed_events i
+  join events e
+    on e.seq = i.seq
+ cross join json_each(i.key_ids) k
+ where i.seq between ? and ?
+    on conflict do nothing`;
 
 type NextRow = [seq: number, tenant: string, id: string, actions: string, payload: string];
 
@@ -57,7 +69,8 @@ export function keyWrites(database: DatabaseSync): Methods {
   const insertKey = database.prepare(INSERT_KEY);
   const stillNext = rowsAsLists(database.prepare(STILL_NEXT));
   const insertIndexed = database.prepare(INSERT_INDEXED);
-  const insertKeyEvent = database.prepare(INSERT_KEY_EVENT);
+  const insertPicked = database.prepare(INSERT_PICKED);
+  const insertRest = database.prepare(INSERT_REST);
 
   function idOf(tenant: Value, key: string, known: Map<string, number>): number {
     const name = `${tenant} ${key}`;
@@ -77,11 +90,12 @@ export function keyWrites(database: DatabaseSync): Methods {
       const keys = JSON.parse(String(rows[at + 3])) as readonly EventKey[];
       const ids = keys.map(([key]) => idOf(tenant, key, known));
       insertIndexed.run(seq, JSON.stringify(ids));
-      for (const [index, id] of ids.entries()) {
-        const picks = keys[index]?.[1] ?? null;
-        insertKeyEvent.run(id, eventId, picks === null ? null : JSON.stringify(picks));
-      }
+      for (const [index, [, picks]] of keys.entries())
+        if (picks !== null) insertPicked.run(ids[index] ?? null, eventId, JSON.stringify(picks));
     }
+    // Not of those that an earlier call noted: what was erased of them since must not come back.
+    const [from = null] = next.keys();
+    insertRest.run(from, last);
   }
 
   return { noteKeys };

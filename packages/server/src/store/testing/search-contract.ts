@@ -111,6 +111,26 @@ export function searchContract(open: OpenStore): void {
     assert.deepEqual(await store.events({ tenant: 'other', subject: 'aB', limit: 5 }), []);
   });
 
+  test('an event that is looked over by two at once is found once, by all keys and those of single notifications', async () => {
+    const tenant = 'twice';
+    await indexAll(store);
+    const made = eventOf(tenant, [
+      ['Enrolled', { Users: [{ Email: 'ana@school.example' }], Course: 'c' }],
+      ['Enrolled', { Users: [{ Email: 'ben@school.example' }], Course: 'c' }],
+    ]);
+    await store.accept([{ events: [made], idempotency: null }]);
+    await Promise.all([store.index(PATHS, 100), store.index(PATHS, 100)]);
+    for (const subject of ['ana@school.example', 'ben@school.example', 'c']) {
+      const found = await store.events({ tenant, subject, limit: 5 });
+      assert.deepEqual(
+        found.map(({ id }) => id),
+        [made.id],
+        subject,
+      );
+    }
+    assert.equal(await store.index(PATHS, 100), 0);
+  });
+
   test('nothing is found by an event that was removed', async () => {
     const tenant = 'removed';
     await store.insertTenant({ id: tenant, name: tenant, createdAt: NOW, maxPending: null });
