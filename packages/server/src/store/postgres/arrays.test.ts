@@ -50,3 +50,16 @@ test('numbers beyond what is exact come as texts, and arrays may be empty', asyn
   const empty = { text: [], int: [] };
   assert.deepEqual(await echoed({ bigint, ...empty }), { bigint, ...empty });
 });
+
+test('what is not of its type is refused, and not taken for the database being away', async () => {
+  const wrong: [string, unknown][] = [
+    ['text', 1],
+    ['int', 1.5],
+    ['int', 2 ** 31],
+    ['smallint', Number.NaN],
+    ['bigint', 2 ** 53],
+    ['bigint', {}],
+  ];
+  for (const [type, value] of wrong)
+    await assert.rejects(echoed({ [type]: [value] }), /integer|not a text|out of range/);
+});

@@ -10,50 +10,58 @@ type Element = {
   readonly write: (bytes: Buffer, value: unknown, at: number) => number;
 };
 
+const TEXT: Element = {
+  oid: 25,
+  // Of UTF-8: what takes two units of a text takes four bytes.
+  room: (value) => 3 * textOf(value).length,
+  write: (bytes, value, at) => bytes.write(textOf(value), at),
+};
 const BOOLEAN: Element = {
   oid: 16,
   room: () => 1,
   write: (bytes, value, at) => bytes.writeUInt8(value === true ? 1 : 0, at) - at,
 };
+const SMALLINT: Element = {
+  oid: 21,
+  room: () => 2,
+  write: (bytes, value, at) => bytes.writeInt16BE(integerOf(value), at) - at,
+};
+const INT: Element = {
+  oid: 23,
+  room: () => 4,
+  write: (bytes, value, at) => bytes.writeInt32BE(integerOf(value), at) - at,
+};
+/** Numbers as far as they are exact, and texts of larger ones. */
+const BIGINT: Element = {
+  oid: 20,
+  room: () => 8,
+  write: (bytes, value, at) => {
+    if (typeof value === 'string') return bytes.writeBigInt64BE(BigInt(value), at) - at;
+    const high = Math.floor(integerOf(value) / 2 ** 32);
+    bytes.writeInt32BE(high, at);
+    return bytes.writeUInt32BE(integerOf(value) - high * 2 ** 32, at + 4) - at;
+  },
+};
 
 /** By the names that statements give their parameters' types. */
 const ELEMENTS: ReadonlyMap<string, Element> = new Map([
-  [
-    'text',
-    {
-      oid: 25,
-      // Of UTF-8: what takes two units of a text takes four bytes.
-      room: (value) => 3 * String(value).length,
-      write: (bytes, value, at) => bytes.write(String(value), at),
-    },
-  ],
-  [
-    'smallint',
-    {
-      oid: 21,
-      room: () => 2,
-      write: (bytes, value, at) => bytes.writeInt16BE(Number(value), at) - at,
-    },
-  ],
-  [
-    'int',
-    {
-      oid: 23,
-      room: () => 4,
-      write: (bytes, value, at) => bytes.writeInt32BE(Number(value), at) - at,
-    },
-  ],
-  ['bigint', { oid: 20, room: () => 8, write: writeBigint }],
+  ['text', TEXT],
+  ['smallint', SMALLINT],
+  ['int', INT],
+  ['bigint', BIGINT],
   ['bool', BOOLEAN],
   ['boolean', BOOLEAN],
 ]);
 
-/** Numbers as far as they are exact, and texts of larger ones. */
-function writeBigint(bytes: Buffer, value: unknown, at: number): number {
-  if (typeof value !== 'number') return bytes.writeBigInt64BE(BigInt(String(value)), at) - at;
-  const high = Math.floor(value / 2 ** 32);
-  bytes.writeInt32BE(high, at);
-  return bytes.writeUInt32BE(value - high * 2 ** 32, at + 4) - at;
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new TypeError(`${typeof value} is not a text`);
+}
+
+/** Buffers would cut off what is not whole, and write 0 for what is no number. */
+function integerOf(value: unknown): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
+  throw new RangeError(`${String(value)} is not an exact integer`);
 }
 
 const PARAMETER = /\$(\d+)::([a-z]+)\[\]/g;

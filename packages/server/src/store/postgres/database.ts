@@ -157,8 +157,8 @@ export function codeOf(error: unknown): string | undefined {
 function toAppError(error: unknown): unknown {
   if (error instanceof AppError) return error;
   const code = codeOf(error);
-  // What the server did not refuse with a code is trouble on the way to it.
-  const isOurs = error instanceof pg.DatabaseError || error instanceof TypeError;
+  // What neither the server refused with a code nor we did is trouble on the way to it.
+  const isOurs = [pg.DatabaseError, TypeError, RangeError].some((kind) => error instanceof kind);
   if (isOurs && (code === undefined || !UNAVAILABLE.test(code))) return error;
   return new AppError(
     'unavailable',
