@@ -16,10 +16,23 @@ import { FENCE, type Place } from './place.ts';
 import { orderedOwners } from './write-order.ts';
 
 /**
+ * What is pending of a lane and whose turn has come, in the order of the index of what is pending.
+ * PostgreSQL often takes this table for empty, and any index for as good as that one, which would read
+ * all that the lane has. Bounds that begin with the shard fit no other.
+ */
+const ofLane = (lane: string): string => {
+  const bound = `(${lane}.shard, ${lane}.tenant, ${lane}.registration_id, false)`;
+  return `d.state = 0
+            and (d.shard, d.tenant, d.registration_id, d.behind) >= ${bound}
+            and (d.shard, d.tenant, d.registration_id, d.behind) <= ${bound}`;
+};
+const LANE_ORDER = 'order by d.shard, d.tenant, d.registration_id, d.behind, d.due_at, d.id';
+
+/**
  * Each lane reads one more than it has room for: the first that is left behind, or not due yet,
  * tells when the lane has to look again. What nodes had leased that send for the lane no more can
- * be claimed. "+ 0" keeps the update to the primary key: where nothing is known of the table yet,
- * the index of what is pending looks as good and is read whole for each.
+ * be claimed. "any(array[…])" and "+ 0" keep the update to the primary key: with tenants joined by
+ * "=", all that waits would be read along some index and compared with each that was found.
  */
 const CLAIM: Statement = {
   name: 'claim',
@@ -36,22 +49,18 @@ next as materialized (
     from lanes l
    cross join lateral (
          select d.tenant, d.id, d.due_at,
-                row_number() over (order by d.due_at, d.id) as position
+                row_number() over (${LANE_ORDER}) as position
            from deliveries d
-          where d.state = 0
-            and d.shard = l.shard
-            and d.tenant = l.tenant
-            and d.registration_id = l.registration_id
-            and not d.behind
+          where ${ofLane('l')}
             and d.leased >> 32 <> $1
-          order by d.due_at, d.id
+          ${LANE_ORDER}
           limit l.room + 1) d),
 leased as (
   update deliveries d
      set leased = $2
     from next n
    where n.wanted
-     and d.tenant = n.tenant
+     and d.tenant = any(array[n.tenant])
      and d.id = n.id
      and d.state + 0 = 0
      and d.leased >> 32 <> $1
@@ -78,7 +87,7 @@ with ${FENCE}
 update deliveries d
    set leased = 0
   from unnest($2::text[], $3::text[]) as g (tenant, id), fence
- where d.tenant = g.tenant
+ where d.tenant = any(array[g.tenant])
    and d.id = g.id
    and d.state + 0 = 0
    and d.leased >> 32 = $1`,
@@ -137,15 +146,11 @@ const PENDING: Statement = {
 select o.tenant, o.registration_id, d.due_at
   from owners o
  cross join lateral (
-       select due_at
-         from deliveries
-        where state = 0
-          and shard = o.shard
-          and tenant = o.tenant
-          and registration_id = o.registration_id
-          and not behind
-          and leased >> 32 <> $2
-        order by due_at, id
+       select d.due_at
+         from deliveries d
+        where ${ofLane('o')}
+          and d.leased >> 32 <> $2
+        ${LANE_ORDER}
         limit 1) d
  order by o.tenant, o.registration_id`,
 };

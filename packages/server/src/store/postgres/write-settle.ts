@@ -17,6 +17,12 @@ given as (
    cross join fence)`;
 
 /**
+ * The row itself. With tenants joined by "=", PostgreSQL, which often takes what waits for nothing, may
+ * read all of it and compare each row with each that was given.
+ */
+const BY_KEY = 'd.tenant = any(array[g.tenant]) and d.id = g.id';
+
+/**
  * What goes on waiting stays where it is, what ended moves; both with the attempt that did it, which
  * is carried along: looking it up in what was given would take the square of the time.
  */
@@ -39,16 +45,14 @@ waiting as (
          outcome_id = g.outcome_id
     from given g
    where g.state in (0, 3)
-     and d.tenant = g.tenant
-     and d.id = g.id
+     and ${BY_KEY}
      and d.state + 0 = 0
   returning d.tenant, d.id, g.number, g.started_at, g.duration_ms, g.record),
 ended as (
   delete from deliveries d
    using given g
    where g.state not in (0, 3)
-     and d.tenant = g.tenant
-     and d.id = g.id
+     and ${BY_KEY}
      and (d.state = 0 or g.state = 1)
   returning d.tenant, d.id, d.event_id, d.registration_id, d.picks,
             greatest(d.attempts, g.number) as attempts, g.state, g.ended_at, g.reason,
