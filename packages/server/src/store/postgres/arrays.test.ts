@@ -59,7 +59,8 @@ test('what is not of its type is refused, and not taken for the database being a
     ['smallint', Number.NaN],
     ['bigint', 2 ** 53],
     ['bigint', {}],
+    ['bool', 1],
   ];
   for (const [type, value] of wrong)
-    await assert.rejects(echoed({ [type]: [value] }), /integer|not a text|out of range/);
+    await assert.rejects(echoed({ [type]: [value] }), /integer|not a (text|boolean)|out of range/);
 });

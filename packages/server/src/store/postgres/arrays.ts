@@ -19,7 +19,7 @@ const TEXT: Element = {
 const BOOLEAN: Element = {
   oid: 16,
   room: () => 1,
-  write: (bytes, value, at) => bytes.writeUInt8(value === true ? 1 : 0, at) - at,
+  write: (bytes, value, at) => bytes.writeUInt8(Number(booleanOf(value)), at) - at,
 };
 const SMALLINT: Element = {
   oid: 21,
@@ -56,6 +56,11 @@ const ELEMENTS: ReadonlyMap<string, Element> = new Map([
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
   throw new TypeError(`${typeof value} is not a text`);
+}
+
+function booleanOf(value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new TypeError(`${typeof value} is not a boolean`);
 }
 
 /** Buffers would cut off what is not whole, and write 0 for what is no number. */

@@ -20,12 +20,12 @@ import { orderedOwners } from './write-order.ts';
  * PostgreSQL often takes this table for empty, and any index for as good as that one, which would read
  * all that the lane has. Bounds that begin with the shard fit no other.
  */
-const ofLane = (lane: string): string => {
+function ofLane(lane: string): string {
   const bound = `(${lane}.shard, ${lane}.tenant, ${lane}.registration_id, false)`;
   return `d.state = 0
             and (d.shard, d.tenant, d.registration_id, d.behind) >= ${bound}
             and (d.shard, d.tenant, d.registration_id, d.behind) <= ${bound}`;
-};
+}
 const LANE_ORDER = 'order by d.shard, d.tenant, d.registration_id, d.behind, d.due_at, d.id';
 
 /**

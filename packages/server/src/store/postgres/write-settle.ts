@@ -18,7 +18,7 @@ given as (
 
 /**
  * The row itself. With tenants joined by "=", PostgreSQL, which often takes what waits for nothing, may
- * read all of it and compare each row with each that was given.
+ * compare all of it with each that was given. It may still read a tenant's along another index.
  */
 const BY_KEY = 'd.tenant = any(array[g.tenant]) and d.id = g.id';
 
