@@ -46,7 +46,7 @@ with gone as (
    where tenant = $1
      and id = any($2::text[])
      and registration_id = $3
-     and state = 3
+     and state + 0 = 3
   returning *)
 ${cancelled({ at: '$4', reason: '$5' })}`,
 };

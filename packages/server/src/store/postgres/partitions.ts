@@ -1,6 +1,7 @@
 import { idAt, idTime } from '../../core/id.ts';
 import { integer, text } from '../rows.ts';
 import type { Database, Query, Statement } from './database.ts';
+import { ANY_STATE } from './rows-of-deliveries.ts';
 
 export const DAY_MS = 86_400_000;
 /** Days that have their partitions before they begin. */
@@ -89,7 +90,8 @@ function keepNeeded(day: number, before: number): string[] {
   const [from, to] = [idAt(day * DAY_MS), idAt((day + 1) * DAY_MS)];
   return [
     `create temporary table needed on commit drop as
-     select tenant, id, event_id from deliveries where event_id >= '${from}' and event_id < '${to}'
+     select tenant, id, event_id from deliveries
+      where ${ANY_STATE} and event_id >= '${from}' and event_id < '${to}'
       union all
      select tenant, id, event_id from ended_deliveries_${day} where ended_at >= ${before}
       union all
@@ -170,7 +172,7 @@ with old as (
   select e.tenant, e.id
     from events_other e
    where e.accepted_at < $1
-     and not exists (select from deliveries d where d.tenant = e.tenant and d.event_id = e.id)
+     and not exists (select from deliveries d where d.${ANY_STATE} and d.tenant = e.tenant and d.event_id = e.id)
      and not exists (select from ended_deliveries d where d.tenant = e.tenant and d.event_id = e.id)
    limit $2),
 keys_gone as (

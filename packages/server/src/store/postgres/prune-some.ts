@@ -6,6 +6,7 @@ import type { PrunedSome, PruneSome } from '../port.ts';
 import { parse, type Row, text } from '../rows.ts';
 import type { Database, Query, Statement } from './database.ts';
 import { isText } from './keys.ts';
+import { ANY_STATE } from './rows-of-deliveries.ts';
 
 const OLD_OF_TENANT: Statement = {
   name: 'old of tenant',
@@ -59,7 +60,7 @@ select e.id, e.actions, e.payload
   from events e
  where e.tenant = $1
    and e.id = any($2)
-   and not exists (select from deliveries d where d.tenant = e.tenant and d.event_id = e.id)
+   and not exists (select from deliveries d where d.${ANY_STATE} and d.tenant = e.tenant and d.event_id = e.id)
    and not exists (select from ended_deliveries d where d.tenant = e.tenant and d.event_id = e.id)
    for update of e`,
 };

@@ -7,6 +7,7 @@ import type { Candidates, JobQuery } from '../jobs.ts';
 import { integer, type Row, stateCode, text, textOrNull, toJob } from '../rows.ts';
 import { Conditions } from './conditions.ts';
 import type { Database, Statement } from './database.ts';
+import { ANY_STATE } from './rows-of-deliveries.ts';
 import { CARRIES_KEY } from './search-deliveries.ts';
 import { termsOf } from './search-parts.ts';
 
@@ -116,13 +117,13 @@ select id
  limit $5`;
 
 /** Nothing of the event e is on its way to the registration, or was. */
-function noneIn(table: 'deliveries' | 'ended_deliveries'): string {
+function noneIn(table: 'deliveries' | 'ended_deliveries', which = ''): string {
   return `(select count(*)
           from (select
                   from ${table}
                  where tenant = $1
                    and event_id = e.id
-                   and registration_id = $2
+                   and registration_id = $2${which}
                  limit 1) d) = 0`;
 }
 
@@ -135,7 +136,7 @@ select e.id, e.id as event_id, null::text as picks, null::text as replay_of, e.a
         where tenant = $1
           and id = l.id
         limit 1) e
- where ${noneIn('deliveries')}
+ where ${noneIn('deliveries', ` and ${ANY_STATE}`)}
    and ${noneIn('ended_deliveries')}
  order by e.id
  limit $6`;

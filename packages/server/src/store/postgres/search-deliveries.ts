@@ -5,6 +5,7 @@ import { stateCode, text, toDeliveryRow } from '../rows.ts';
 import { Conditions } from './conditions.ts';
 import type { Database, Statement } from './database.ts';
 import { madeOfFew } from './made-by-jobs.ts';
+import { ANY_STATE } from './rows-of-deliveries.ts';
 import {
   type Asked,
   type Bounds,
@@ -30,8 +31,12 @@ export const WITH_EVENT_AND_OUTCOME = `
 
 const COLUMNS =
   'tenant, id, event_id, registration_id, state, attempts, reason, picks, sequence, class, status, outcome_id, job_id, replay_of';
-const WAITING = `(select ${COLUMNS}, behind, due_at, null::bigint as ended_at from deliveries) d`;
+const WAITING = waiting(` where ${ANY_STATE}`);
 const ENDED = `(select ${COLUMNS}, false as behind, null::bigint as due_at, ended_at from ended_deliveries) d`;
+
+function waiting(which = ''): string {
+  return `(select ${COLUMNS}, behind, due_at, null::bigint as ended_at from deliveries${which}) d`;
+}
 
 /** What waits and what ended; of one state, only where that is. */
 export function tablesOf(state: DeliveryQuery['state']): readonly string[] {
@@ -59,7 +64,7 @@ const BY_ID: Statement = {
   name: 'found deliveries',
   text: `${DELIVERY_COLUMNS}
   from unnest($2::text[]) wanted (id)
- cross join lateral (${[WAITING, ENDED]
+ cross join lateral (${[waiting(), ENDED]
    .map(
      (table) => `
        select d.*

@@ -1,162 +1,24 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import pg from 'pg';
-import { attemptOf } from '../../core/testing/attempt.ts';
-import { type TestDatabase, testDatabase } from '../../../../../tools/postgres/test-database.ts';
 import type { AppError } from '../../core/errors.ts';
-import { idAt, newId } from '../../core/id.ts';
+import { idAt } from '../../core/id.ts';
 import { emptyCounts } from '../../core/statistics.ts';
 import type { Job } from '../../core/job.ts';
 import { storeContract } from '../contract.ts';
-import type { NewEvent, NodeEvents, Settlement, Store } from '../port.ts';
+import type { NewEvent, NodeEvents } from '../port.ts';
 import { Database } from './database.ts';
-import type { PostgresOptions } from './open.ts';
 import { createPartitions } from './partitions.ts';
 import { openPostgresStore } from './store.ts';
-
-const databases: TestDatabase[] = [];
-after(() => Promise.all(databases.map(({ drop }) => drop())));
-
-const OPTIONS: Omit<PostgresOptions, 'url'> = {
-  listenUrl: null,
-  poolSize: 8,
-  statementTimeoutMs: 10_000,
-  pooled: false,
-  allowUnsafe: false,
-};
-
-const NODE = { name: 'test', version: '0' };
-
-/** A store that is a node and does nothing of itself. */
-async function joined(url: string, events: Partial<NodeEvents> = {}): Promise<Store> {
-  const store = await openPostgresStore({ ...OPTIONS, url });
-  const nothing = (): void => undefined;
-  const later = (): Promise<void> => Promise.resolve();
-  await store.join(NODE, {
-    gained: later,
-    leaving: later,
-    lost: later,
-    woken: nothing,
-    dropped: nothing,
-    look: nothing,
-    changed: nothing,
-    ...events,
-  });
-  return store;
-}
+import { endedAt, fresh, idOf, joined, madeAt, OPTIONS, rows } from './testing/stores.ts';
 
 storeContract(async () => {
-  const database = await testDatabase();
-  databases.push(database);
-  const store = await joined(database.url);
+  const store = await joined(await fresh());
   return { store, done: () => store.close() };
 });
 
 const DAY_MS = 86_400_000;
 const LOG = { poolSize: 2, statementTimeoutMs: 5000, pooled: false, listenUrl: null };
-
-async function fresh(): Promise<string> {
-  const database = await testDatabase();
-  databases.push(database);
-  return database.url;
-}
-
-/** What a person with psql would see. */
-async function rows(url: string, sql: string): Promise<readonly Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return (await client.query<Record<string, unknown>>(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
-test('the planner takes a tenant for everything that waits, and a registration for much of it, also while nothing does', async () => {
-  const url = await fresh();
-  const store = await joined(url);
-  const known = `
-    select attname, n_distinct
-      from pg_stats
-     where tablename = 'deliveries'
-       and attname in ('tenant', 'registration_id')
-     order by attname`;
-  const told = [
-    { attname: 'registration_id', n_distinct: 10 },
-    { attname: 'tenant', n_distinct: 1 },
-  ];
-  assert.deepEqual(await rows(url, known), told);
-  await rows(url, 'vacuum (analyze) deliveries');
-  assert.deepEqual(await rows(url, known), told);
-  await store.close();
-});
-
-/** So many deliveries that wait, of two lanes. */
-async function backlog(store: Store, count: number, now: number): Promise<NewEvent[]> {
-  const events = Array.from({ length: count }, (_, n) => {
-    const made = madeAt(now);
-    const registrationId = n % 2 === 0 ? 'r' : 's';
-    const deliveries = made.deliveries.map((each) => ({ ...each, registrationId, leased: false }));
-    return { ...made, deliveries };
-  });
-  await store.accept([{ events, idempotency: null }]);
-  return events;
-}
-
-const LOOK = 'vacuum (analyze) deliveries';
-
-/** Many rows were there, of which few are left: PostgreSQL expects as few in the same pages next time. */
-async function emptied(store: Store, url: string, now: number): Promise<void> {
-  const events = await backlog(store, 2000, now - 1000);
-  const [last, ...others] = events.toReversed();
-  assert.ok(last !== undefined);
-  await store.settle(others.map((event) => endedAt(event, now)));
-  await rows(url, LOOK);
-  await store.settle([endedAt(last, now)]);
-}
-
-for (const [when, before, after] of [
-  ['before anything is known of it', undefined, []],
-  ['while it is taken for empty', emptied, []],
-  ['while it is known', undefined, [LOOK]],
-] as const) {
-  test(`a backlog is claimed in its order, and not read whole, ${when}`, async () => {
-    const url = await fresh();
-    const first = await joined(url);
-    const now = Date.now();
-    await before?.(first, url, now);
-    await backlog(first, 2000, now);
-    for (const sql of after) await rows(url, sql);
-    await first.close();
-    const count = `
-      select indexrelname as name, idx_tup_read::int as read
-        from pg_stat_user_indexes
-       where relname = 'deliveries'`;
-    const readBefore = new Map(
-      (await rows(url, count)).map(({ name, read }) => [name, Number(read)]),
-    );
-    const store = await joined(url);
-    const lanes = ['r', 's'].map((registrationId) => ({ tenant: 't', registrationId, room: 10 }));
-    const claims = await store.claim(lanes, now);
-    for (const { deliveries } of claims) {
-      const ids = deliveries.map(({ id }) => id);
-      assert.equal(ids.length, 10);
-      assert.deepEqual(ids, ids.toSorted());
-    }
-    // What a connection has done is counted when it ends at the latest.
-    await store.close();
-    const read = (await rows(url, count)).map(
-      (row) => [row['name'], Number(row['read']) - (readBefore.get(row['name']) ?? 0)] as const,
-    );
-    const used = read.filter(([, rowsRead]) => rowsRead > 0);
-    assert.deepEqual(
-      new Set(used.map(([name]) => name)),
-      new Set(['deliveries_pending', 'deliveries_pkey']),
-    );
-    for (const [name, rowsRead] of used)
-      assert.ok(rowsRead < 150, `${rowsRead} of ${String(name)}`);
-  });
-}
 
 test('a connection that breaks in the middle of a transaction fails that, and nothing else', async () => {
   const url = await fresh();
@@ -181,25 +43,6 @@ test('a connection that breaks in the middle of a transaction fails that, and no
   await store.close();
 });
 
-function madeAt(time: number): NewEvent {
-  const delivery = {
-    id: idOf(time),
-    registrationId: 'r',
-    state: 'pending',
-    leased: true,
-    picks: null,
-    orderKeys: null,
-  } as const;
-  const id = idOf(time);
-  const times = { acceptedAt: time, occurredAt: null };
-  return { id, tenant: 't', ...times, payload: '{}', actions: ['A'], deliveries: [delivery] };
-}
-
-/** Ids of one process never go back in time; these do. */
-function idOf(time: number): string {
-  return idAt(time) + newId(0).slice(12);
-}
-
 function jobOf(now: number): Job {
   const nothing = { from: null, to: null, states: null, filters: null };
   return {
@@ -217,14 +60,6 @@ function jobOf(now: number): Job {
     done: 0,
     cursor: null,
   };
-}
-
-function endedAt(event: NewEvent, at: number): Settlement {
-  const deliveryId = event.deliveries[0]?.id ?? '';
-  const outcome = { kind: 'connect_error', code: 'X' } as const;
-  const attempt = attemptOf({ deliveryId, startedAt: at, durationMs: 0, outcome });
-  const next = { state: 'delivered', reason: null } as const;
-  return { tenant: 't', deliveryId, attempt, next, ordered: false };
 }
 
 test('nodes that start at once migrate once, and leave no connection open', async () => {
@@ -323,23 +158,6 @@ test('the event of a day that is over stays as long as a delivery that repeated 
   await store.close();
 });
 
-test('the newest are found at once among many that the database has not counted yet', async () => {
-  const url = await fresh();
-  const store = await joined(url);
-  const made = Array.from({ length: 10_000 }, () => madeAt(Date.now()));
-  for (let at = 0; at < made.length; at += 1000) {
-    const events = made.slice(at, at + 1000);
-    await store.accept([{ events, idempotency: null }]);
-    await store.settle(events.map((event) => endedAt(event, Date.now())));
-  }
-  const from = performance.now();
-  assert.equal((await store.deliveries({ tenant: 't', limit: 50 })).length, 50);
-  const query = { tenant: 't', state: 'delivered', registrationId: 'r', limit: 50 } as const;
-  assert.equal((await store.events(query)).length, 50);
-  assert.ok(performance.now() - from < 500, `${performance.now() - from} ms`);
-  await store.close();
-});
-
 test('events that two nodes accepted in one millisecond are all found, page by page', async () => {
   const store = await joined(await fresh());
   const start = Date.now();
@@ -368,35 +186,6 @@ test('events that two nodes accepted in one millisecond are all found, page by p
     }
     assert.deepEqual(found, wanted);
   }
-  await store.close();
-});
-
-test('a lane gets its next deliveries at once from many that the database has not counted yet', async () => {
-  const store = await joined(await fresh());
-  for (let at = 0; at < 10_000; at += 1000) {
-    const events = Array.from({ length: 1000 }, () => madeAt(Date.now()));
-    const waiting = events.map((event) => ({
-      ...event,
-      deliveries: event.deliveries.map((delivery) => ({ ...delivery, leased: false })),
-    }));
-    await store.accept([{ events: waiting, idempotency: null }]);
-  }
-  const from = performance.now();
-  const lane = { tenant: 't', registrationId: 'r', room: 500 };
-  const [claimed] = await store.claim([lane], Date.now());
-  assert.equal(claimed?.deliveries.length, 500);
-  assert.ok(performance.now() - from < 500, `${performance.now() - from} ms`);
-  await store.close();
-});
-
-test('two thousand results are written down in a moment', async () => {
-  const store = await joined(await fresh());
-  const events = Array.from({ length: 2000 }, () => madeAt(Date.now()));
-  await store.accept([{ events, idempotency: null }]);
-  const from = performance.now();
-  const moved = await store.settle(events.map((event) => endedAt(event, Date.now())));
-  assert.ok(performance.now() - from < 1500, `${performance.now() - from} ms`);
-  assert.ok(moved.every(Boolean));
   await store.close();
 });
 

@@ -13,26 +13,21 @@ import {
 } from '../rows.ts';
 import type { Statement } from './database.ts';
 import { FENCE, type Place } from './place.ts';
+import { isRowOf, isWithin } from './rows-of-deliveries.ts';
 import { orderedOwners } from './write-order.ts';
 
-/**
- * What is pending of a lane and whose turn has come, in the order of the index of what is pending.
- * PostgreSQL often takes this table for empty, and any index for as good as that one, which would read
- * all that the lane has. Bounds that begin with the shard fit no other.
- */
+/** What is pending of a lane and whose turn has come, in the order of the index of what is pending. */
 function ofLane(lane: string): string {
-  const bound = `(${lane}.shard, ${lane}.tenant, ${lane}.registration_id, false)`;
+  const values = `${lane}.shard, ${lane}.tenant, ${lane}.registration_id, false`;
   return `d.state = 0
-            and (d.shard, d.tenant, d.registration_id, d.behind) >= ${bound}
-            and (d.shard, d.tenant, d.registration_id, d.behind) <= ${bound}`;
+            and ${isWithin('d.shard, d.tenant, d.registration_id, d.behind', values)}`;
 }
 const LANE_ORDER = 'order by d.shard, d.tenant, d.registration_id, d.behind, d.due_at, d.id';
 
 /**
  * Each lane reads one more than it has room for: the first that is left behind, or not due yet,
  * tells when the lane has to look again. What nodes had leased that send for the lane no more can
- * be claimed. "any(array[…])" and "+ 0" keep the update to the primary key: with tenants joined by
- * "=", all that waits would be read along some index and compared with each that was found.
+ * be claimed. "+ 0" keeps the update from the index of what is pending.
  */
 const CLAIM: Statement = {
   name: 'claim',
@@ -60,8 +55,7 @@ leased as (
      set leased = $2
     from next n
    where n.wanted
-     and d.tenant = any(array[n.tenant])
-     and d.id = n.id
+     and ${isRowOf('n')}
      and d.state + 0 = 0
      and d.leased >> 32 <> $1
   returning n.lane, n.due_at, d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks,
@@ -87,8 +81,7 @@ with ${FENCE}
 update deliveries d
    set leased = 0
   from unnest($2::text[], $3::text[]) as g (tenant, id), fence
- where d.tenant = any(array[g.tenant])
-   and d.id = g.id
+ where ${isRowOf('g')}
    and d.state + 0 = 0
    and d.leased >> 32 = $1`,
 };

@@ -5,33 +5,39 @@ import type { Move } from '../port.ts';
 import { stateCode, text } from '../rows.ts';
 import type { Query, Statement } from './database.ts';
 import { FENCE, type Place } from './place.ts';
+import { isRowOf, isWithin } from './rows-of-deliveries.ts';
 import { follow, lockOrder, reenrol } from './write-order.ts';
 
-const WAITING_OF_LANE = `
+const LANE = 'd.shard, d.tenant, d.registration_id';
+const IN_ORDER = { pending: 'd.behind, d.due_at, d.id', held: 'd.id' } as const;
+
+/** Some of a lane along the index of their state, where those that were moved before are no more. */
+function chosen(state: 'pending' | 'held'): string {
+  return `
+with ${FENCE},
 chosen as materialized (
   select d.tenant, d.id
     from deliveries d
    cross join fence
-   where d.state = $2
-     and d.shard = $3
-     and d.tenant = $4
-     and d.registration_id = $5
-   order by d.id
-   limit $6)`;
+   where d.state = ${stateCode(state)}
+     and ${isWithin(LANE, '$2, $3, $4')}
+   order by ${LANE}, ${IN_ORDER[state]}
+   limit $5)`;
+}
 
-const MOVE: Statement = {
-  name: 'move',
-  text: `
-with ${FENCE},
-${WAITING_OF_LANE}
+function moving(state: 'pending' | 'held'): Statement {
+  return {
+    name: `move ${state}`,
+    text: `${chosen(state)}
 update deliveries d
-   set state = $7, leased = 0, behind = false, due_at = $8::bigint, reason = $9::text
+   set state = $6, leased = 0, behind = false, due_at = $7::bigint, reason = $8::text
   from chosen s
- where d.tenant = s.tenant
-   and d.id = s.id
-   and d.state = $2
+ where ${isRowOf('s')}
+   and d.state + 0 = ${stateCode(state)}
 returning d.id, d.order_keys`,
-};
+  };
+}
+const MOVE = { pending: moving('pending'), held: moving('held') } as const;
 
 /** Puts what is `gone` from the waiting where the ended are. */
 export function cancelled({
@@ -51,20 +57,20 @@ select tenant, id, event_id, registration_id, picks, class, status, outcome_id, 
 returning id, order_keys`;
 }
 
-const CANCEL_SOME: Statement = {
-  name: 'cancel some',
-  text: `
-with ${FENCE},
-${WAITING_OF_LANE},
+function cancelling(state: 'pending' | 'held'): Statement {
+  return {
+    name: `cancel ${state}`,
+    text: `${chosen(state)},
 gone as (
   delete from deliveries d
    using chosen s
-   where d.tenant = s.tenant
-     and d.id = s.id
-     and d.state = $2
+   where ${isRowOf('s')}
+     and d.state + 0 = ${stateCode(state)}
   returning d.*)
-${cancelled({ at: '$7', reason: '$8::text' })}`,
-};
+${cancelled({ at: '$6', reason: '$7::text' })}`,
+  };
+}
+const CANCEL_SOME = { pending: cancelling('pending'), held: cancelling('held') } as const;
 
 const RETRY_WAITING: Statement = {
   name: 'retry waiting',
@@ -124,13 +130,13 @@ ${cancelled({ at: '$3', reason: "'cancelled by hand'" })}`,
 export async function move({ database, epoch }: Place, asked: Move): Promise<number> {
   const { tenant, registrationId, from, to, reason, now, limit } = asked;
   const shard = shardOf({ tenant, id: registrationId });
-  const some = [epoch(), stateCode(from), shard, tenant, registrationId, limit];
+  const some = [epoch(), shard, tenant, registrationId, limit];
   return database.transaction(async (query) => {
     await lockOrder(query, [tenant]);
     const rows =
       to === 'cancelled'
-        ? await query(CANCEL_SOME, [...some, now, reason])
-        : await query(MOVE, [...some, stateCode(to), to === 'pending' ? now : null, reason]);
+        ? await query(CANCEL_SOME[from], [...some, now, reason])
+        : await query(MOVE[from], [...some, stateCode(to), to === 'pending' ? now : null, reason]);
     const ordered = rows.filter((row) => row['order_keys'] !== null);
     await follow(
       query,

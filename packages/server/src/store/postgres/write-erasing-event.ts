@@ -14,6 +14,7 @@ import type { EventErasure, EventRef, PendingChoice } from '../erasure.ts';
 import { integer, parse, text, toEventRow } from '../rows.ts';
 import type { Query, Statement } from './database.ts';
 import { isText } from './keys.ts';
+import { ANY_STATE } from './rows-of-deliveries.ts';
 import { noteUnscrubbed } from './scrub.ts';
 import { EVENT_COLUMNS } from './search-events.ts';
 import { cancelled } from './write-deliveries.ts';
@@ -40,7 +41,7 @@ const WAITING = ofEvent(
 select id, registration_id, state, picks, order_keys,
        case when exists (select from nodes where epoch = leased >> 32) then leased else 0 end as leased
   from deliveries`,
-  'for update',
+  `and ${ANY_STATE} for update`,
 );
 const ENDED = ofEvent(
   'ended of event',

@@ -3,6 +3,7 @@ import type { Job } from '../../core/job.ts';
 import type { JobMove, JobStep } from '../jobs.ts';
 import { jobDocument } from '../rows.ts';
 import type { Database, Query, Statement } from './database.ts';
+import { isRowOf } from './rows-of-deliveries.ts';
 import { enrol, type Enrolment, lockOrder, takePlaces } from './write-order.ts';
 
 /** Whoever makes a job in a tenant does so alone until its commit, so that the limit holds. */
@@ -79,13 +80,15 @@ with counted as (
   values ($1, $2, cardinality($3::text[]))
       on conflict (tenant, registration_id) do update
      set last = s.last + excluded.last
-  returning last)
+  returning tenant, last),
+numbered as (
+  select c.tenant, g.id, c.last - cardinality($3::text[]) + g.place as sequence
+    from unnest($3::text[]) with ordinality as g (id, place)
+   cross join counted c)
 update deliveries d
-   set sequence = c.last - cardinality($3::text[]) + g.place
-  from unnest($3::text[]) with ordinality as g (id, place)
- cross join counted c
- where d.tenant = $1
-   and d.id = g.id`,
+   set sequence = n.sequence
+  from numbered n
+ where ${isRowOf('n')}`,
 };
 
 const COUNT_MADE: Statement = {

@@ -2,6 +2,7 @@ import { shardOf } from '../../core/shard.ts';
 import type { NewDelivery } from '../port.ts';
 import { integer, parse, type Row, text } from '../rows.ts';
 import type { Database, Query, Statement } from './database.ts';
+import { isRowOf } from './rows-of-deliveries.ts';
 
 /**
  * Who changes the order of a tenant's deliveries does so alone until its commit: what is accepted
@@ -70,8 +71,7 @@ with chosen as materialized (
 update deliveries d
    set behind = true
   from chosen c
- where d.tenant = c.tenant
-   and d.id = c.id`,
+ where ${isRowOf('c')}`,
 };
 
 /** What ended is among the waiting no more. */
@@ -118,8 +118,7 @@ with chosen as materialized (
 update deliveries d
    set behind = false
   from chosen c
- where d.tenant = c.tenant
-   and d.id = c.id`,
+ where ${isRowOf('c')}`,
 };
 
 const ORDER_OF: Statement = {
@@ -153,8 +152,8 @@ const TAKE_SOME: Statement = {
   name: 'take order',
   text: `
 with few as materialized (
-  select distinct delivery_id
-    from (select delivery_id
+  select distinct tenant, delivery_id as id
+    from (select tenant, delivery_id
             from order_keys
            where tenant = $1
              and registration_id = $2
@@ -163,12 +162,11 @@ forgotten as (
   update deliveries d
      set order_keys = null, order_seq = null, behind = false
     from few s
-   where d.tenant = $1
-     and d.id = s.delivery_id)
+   where ${isRowOf('s')})
 delete from order_keys o
  using few s
  where o.tenant = $1
-   and o.delivery_id = s.delivery_id
+   and o.delivery_id = s.id
 returning o.tenant, o.registration_id, o.key`,
 };
 

@@ -1,5 +1,6 @@
 import type { AuditEntry } from '../../core/audit.ts';
 import type { Database, Query, Statement } from './database.ts';
+import { isRowOf } from './rows-of-deliveries.ts';
 import { noted } from './write-installation.ts';
 
 /** Rows removed in one transaction: other tenants' commits wait no longer than that. */
@@ -21,14 +22,13 @@ function deleteSome(table: string, id: string): Statement {
     name: `delete ${table} of tenant`,
     text: `
 with chosen as (
-  select ${id} as id
+  select tenant, ${id} as id
     from ${table}
    where tenant = $1
    limit $2)
-delete from ${table} t
+delete from ${table} d
  using chosen s
- where t.tenant = $1
-   and t.${id} = s.id
+ where ${isRowOf('s', id)}
 returning 1`,
   };
 }

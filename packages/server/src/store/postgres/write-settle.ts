@@ -4,6 +4,7 @@ import { stateCode, text } from '../rows.ts';
 import type { Query, Statement } from './database.ts';
 import { noteOutcomes, outcomeColumns } from './outcomes.ts';
 import { FENCE, type Place } from './place.ts';
+import { isRowOf } from './rows-of-deliveries.ts';
 import { follow, lockOrder } from './write-order.ts';
 
 const GIVEN = `
@@ -15,12 +16,6 @@ given as (
       as g (tenant, id, number, started_at, duration_ms, record, state, step, due_at, ended_at, reason,
             class, status, outcome_id, bare_record)
    cross join fence)`;
-
-/**
- * The row itself. With tenants joined by "=", PostgreSQL, which often takes what waits for nothing, may
- * compare all of it with each that was given. It may still read a tenant's along another index.
- */
-const BY_KEY = 'd.tenant = any(array[g.tenant]) and d.id = g.id';
 
 /**
  * What goes on waiting stays where it is, what ended moves; both with the attempt that did it, which
@@ -45,14 +40,14 @@ waiting as (
          outcome_id = g.outcome_id
     from given g
    where g.state in (0, 3)
-     and ${BY_KEY}
+     and ${isRowOf('g')}
      and d.state + 0 = 0
   returning d.tenant, d.id, g.number, g.started_at, g.duration_ms, g.record),
 ended as (
   delete from deliveries d
    using given g
    where g.state not in (0, 3)
-     and ${BY_KEY}
+     and ${isRowOf('g')}
      and (d.state = 0 or g.state = 1)
   returning d.tenant, d.id, d.event_id, d.registration_id, d.picks,
             greatest(d.attempts, g.number) as attempts, g.state, g.ended_at, g.reason,
@@ -111,8 +106,7 @@ waiting as (
          status = g.status,
          outcome_id = g.outcome_id
     from given g
-   where d.tenant = g.tenant
-     and d.id = g.id
+   where ${isRowOf('g')}
   returning d.tenant, d.id, d.event_id, g.number, g.started_at, g.duration_ms, g.record, g.bare_record,
             false as counts),
 known as materialized (

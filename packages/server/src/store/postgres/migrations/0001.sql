@@ -205,9 +205,11 @@ create table deliveries (
   autovacuum_vacuum_cost_delay = 0,
   autovacuum_analyze_scale_factor = 0.05
 );
-create index deliveries_by_registration on deliveries (tenant, registration_id, id);
-create index deliveries_by_sequence on deliveries (tenant, registration_id, sequence);
-create index deliveries_by_event on deliveries (tenant, event_id);
+-- The first and the third hold every row, and serve only what says "state >= 0": what looks for a row by its id is to take
+-- the primary key, whatever PostgreSQL thinks of the table.
+create index deliveries_by_registration on deliveries (tenant, registration_id, id) where state >= 0;
+create index deliveries_by_sequence on deliveries (tenant, registration_id, sequence) where sequence is not null;
+create index deliveries_by_event on deliveries (tenant, event_id) where state >= 0;
 create index deliveries_by_class on deliveries (tenant, class, id, registration_id) where class is not null;
 create index deliveries_uncommon on deliveries (tenant, event_id, class) where class is not null;
 create index deliveries_by_job on deliveries (tenant, id) where job_id is not null;
