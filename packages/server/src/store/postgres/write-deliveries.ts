@@ -27,7 +27,7 @@ chosen as materialized (
 
 function moving(state: 'pending' | 'held'): Statement {
   return {
-    name: `move ${state}`,
+    name: `move lane of ${state}`,
     text: `${chosen(state)}
 update deliveries d
    set state = $6, leased = 0, behind = false, due_at = $7::bigint, reason = $8::text
@@ -59,7 +59,7 @@ returning id, order_keys`;
 
 function cancelling(state: 'pending' | 'held'): Statement {
   return {
-    name: `cancel ${state}`,
+    name: `cancel lane of ${state}`,
     text: `${chosen(state)},
 gone as (
   delete from deliveries d
