@@ -57,6 +57,7 @@ async function onPostgres(url: string): Promise<Store> {
       leaving: LATER,
       lost: LATER,
       woken: NOTHING,
+      arrived: NOTHING,
       dropped: NOTHING,
       look: NOTHING,
       changed: NOTHING,

@@ -1,4 +1,6 @@
 import type { Delivery } from '../core/delivery.ts';
+import type { Id } from '../core/id.ts';
+import { registrationKey } from '../core/registration.ts';
 import type { LaneClaim, Store } from '../store/port.ts';
 import { DueHeap } from './due-heap.ts';
 import type { Lane } from './lane.ts';
@@ -6,29 +8,33 @@ import type { Window } from './window.ts';
 
 /** Lanes asked for in one claim. */
 const LANES_PER_CLAIM = 64;
+/** Deliveries asked for by name in one claim, but for those of the last lane. */
+const ARRIVED_PER_CLAIM = 500;
 const RETRY_AFTER_FAILURE_MS = 1000;
 /** When memory is full, what is sent makes room: looked at this often. */
 const RETRY_WHEN_FULL_MS = 20;
 const MAX_TIMER_MS = 60_000;
 
 export type ClaimerOptions = {
-  readonly store: Pick<Store, 'claim'>;
+  readonly store: Pick<Store, 'claim' | 'claimArrived'>;
   readonly now: () => number;
   readonly window: Pick<Window, 'budget' | 'reserve'>;
-  /** Takes what was claimed; called once for each lane that was asked for. */
+  /** Takes what was claimed, oldest first; called once for each lane that was asked for. */
   readonly onClaimed: (lane: Lane, deliveries: readonly Delivery[]) => void;
   /** Called when a lane's time has come; earlier appointments swallow later ones, so it looks for the next. */
   readonly onWake: (lane: Lane) => void;
 };
 
 /**
- * Brings work from the store into lanes: what falls due, backlog beyond the window, and what an
- * earlier run left. One claim runs at a time; lanes that want one meanwhile share the next.
+ * Brings work from the store into lanes: what falls due, backlog beyond the window, what other nodes
+ * accepted, and what an earlier run left. One claim runs at a time; lanes that want one meanwhile
+ * share the next.
  */
 export class Claimer {
   readonly #options: ClaimerOptions;
   readonly #timetable = new DueHeap<Lane>();
   readonly #wanting = new Set<Lane>();
+  readonly #arrived = new Map<Lane, Id[]>();
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
   #again: NodeJS.Timeout | undefined;
@@ -46,6 +52,20 @@ export class Claimer {
     const now = this.#options.now();
     if (lane.nextDueAt <= now) this.#want(lane);
     else if (lane.nextDueAt !== Infinity) this.wakeAt(lane, lane.nextDueAt);
+  }
+
+  /**
+   * Takes what another node has just accepted for this lane. By name it is found at once; where older
+   * work waits in the store, or the lane has no room, it waits there for its turn.
+   */
+  arrive(lane: Lane, ids: readonly Id[]): void {
+    if (this.#stopped) return;
+    if (!lane.isQuick && lane.room() < ids.length) return this.#leave(lane);
+    lane.reserved += ids.length;
+    const before = this.#arrived.get(lane);
+    if (before === undefined) this.#arrived.set(lane, [...ids]);
+    else before.push(...ids);
+    this.#run();
   }
 
   /** Looks at a lane at the given time, or earlier where that is arranged already. */
@@ -75,22 +95,69 @@ export class Claimer {
     this.#run();
   }
 
+  /** What waits in the store for this lane is looked for there. */
+  #leave(lane: Lane): void {
+    lane.noteDue(this.#options.now());
+    this.consider(lane);
+  }
+
   #run(): void {
     this.#running ??= this.#claimAll().finally(() => {
       this.#running = undefined;
-      if (this.#wanting.size === 0 || this.#stopped) return;
-      if (this.#mayTake().length > 0) this.#run();
-      else this.#runLater();
+      if (this.#stopped) return;
+      if (this.#arrived.size > 0 || this.#mayTake().length > 0) this.#run();
+      else if (this.#wanting.size > 0) this.#runLater();
     });
   }
 
   async #claimAll(): Promise<void> {
     await Promise.resolve();
-    for (;;) {
+    while (!this.#stopped) {
+      const arrived = this.#takeArrived();
+      if (arrived.size > 0) await (this.#claim = this.#claimArrived(arrived));
       const lanes = this.#mayTake();
-      if (lanes.length === 0 || this.#stopped) return;
-      this.#claim = this.#claimFor(lanes);
-      await this.#claim;
+      if (lanes.length > 0 && !this.#stopped) await (this.#claim = this.#claimFor(lanes));
+      if (arrived.size === 0 && lanes.length === 0) return;
+    }
+  }
+
+  /** Some of what arrived, for lanes that have nothing older in the store. */
+  #takeArrived(): ReadonlyMap<Lane, readonly Id[]> {
+    const now = this.#options.now();
+    const taken = new Map<Lane, readonly Id[]>();
+    let room = Math.min(ARRIVED_PER_CLAIM, this.#options.window.budget());
+    for (const [lane, ids] of this.#arrived) {
+      if (taken.size > 0 && room <= 0) break;
+      this.#arrived.delete(lane);
+      if (!lane.isOver && !lane.isBehind(now) && room > 0) {
+        taken.set(lane, ids);
+        room -= ids.length;
+        continue;
+      }
+      lane.reserved -= ids.length;
+      if (!lane.isOver) this.#leave(lane);
+    }
+    return taken;
+  }
+
+  async #claimArrived(arrived: ReadonlyMap<Lane, readonly Id[]>): Promise<void> {
+    try {
+      const claimed = await this.#options.store.claimArrived(
+        [...arrived].map(([{ tenant, id }, deliveryIds]) => ({ tenant, id, deliveryIds })),
+      );
+      const byLane = Map.groupBy(claimed, ({ tenant, registrationId }) =>
+        registrationKey({ tenant, id: registrationId }),
+      );
+      for (const [lane, ids] of arrived) {
+        lane.reserved -= ids.length;
+        this.#options.onClaimed(lane, byLane.get(lane.key) ?? []);
+      }
+    } catch {
+      for (const [lane, ids] of arrived) {
+        lane.reserved -= ids.length;
+        lane.noteDue(this.#options.now());
+        this.wakeAt(lane, this.#options.now() + RETRY_AFTER_FAILURE_MS);
+      }
     }
   }
 

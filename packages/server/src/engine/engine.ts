@@ -6,7 +6,7 @@ import {
   registrationKey,
   type RegistrationRef,
 } from '../core/registration.ts';
-import type { Backlog } from '../store/port.ts';
+import type { Arrival, Backlog } from '../store/port.ts';
 import { Acceptor, type AcceptAnswer, type AcceptRequest } from './acceptor.ts';
 import { Aftermath } from './aftermath.ts';
 import { Claimer } from './claimer.ts';
@@ -22,6 +22,7 @@ import { Waiting } from './waiting.ts';
 import { Watch } from './watch.ts';
 import { Window } from './window.ts';
 import { Settler } from './settler.ts';
+import { sharingCommits } from './sharing-commits.ts';
 import { Shards } from './shards.ts';
 import { Streaks } from './streaks.ts';
 
@@ -55,6 +56,7 @@ export class Engine {
     this.#streaks = new Streaks(store, clock);
     this.waiting = new Waiting({ store, now, maxPending: options.maxPending });
     this.#settler = new Settler(store, this.waiting, now);
+    const shared = sharingCommits(store, { settler: this.#settler, configuration });
     this.#dispatcher = new Dispatcher({
       maxInFlight: options.maxInFlight,
       now,
@@ -64,7 +66,7 @@ export class Engine {
       onSend: this.#onSend,
     });
     this.#claimer = new Claimer({
-      store: { claim: (lanes, at) => this.#withSettlements(store.claim(lanes, at)) },
+      store: shared,
       now,
       window: this.#window,
       onClaimed: (lane, deliveries) => this.#onClaimed(lane, deliveries),
@@ -75,11 +77,7 @@ export class Engine {
     this.#shards = this.#newShards();
     this.#aftermath = this.#newAftermath();
     this.#acceptor = new Acceptor({
-      store: {
-        queuesWrites: store.queuesWrites,
-        accept: (batch) => this.#withSettlements(store.accept(batch, configuration.version())),
-        earlier: (key) => store.earlier(key),
-      },
+      store: shared,
       waiting,
       refresh: configuration.refresh,
       index: this.#roster.index,
@@ -213,11 +211,12 @@ export class Engine {
     return new Shards({
       store,
       node,
-      refresh: configuration.refresh,
+      configuration,
       takeOver: (backlog) => this.#takeOver(backlog),
       align: (ref) => this.#alignHeld(ref),
       unorder: (ref) => this.#unorderUnlessWanted(ref),
       attend: (ref) => this.wake(ref),
+      arrive: (arrival) => this.#arrive(arrival),
       drop: (ref, id) => this.drop(ref, id),
       load: (shards) => this.#streaks.load(shards),
       finish: async (shards) => {
@@ -263,6 +262,12 @@ export class Engine {
     if (lane === undefined) return this.align({ tenant, id });
     lane.noteDue(nextDueAt);
     this.#claimer.consider(lane);
+  }
+
+  #arrive(arrival: Arrival): void {
+    const lane = this.#roster.activeLane(arrival);
+    if (lane === undefined || arrival.deliveryIds.length === 0) return this.align(arrival);
+    this.#claimer.arrive(lane, arrival.deliveryIds);
   }
 
   /** Whatever the lane can do now it does, and it is looked at again when it may send after a rest or as a probe. */
@@ -320,10 +325,4 @@ export class Engine {
     this.#window.left(delivery);
     this.#inFlight.add(delivery.id);
   };
-
-  /** What has been handed to the store in this turn shares its commit with what was settled. */
-  #withSettlements<T>(written: Promise<T>): Promise<T> {
-    this.#settler.flush();
-    return written;
-  }
 }

@@ -1,15 +1,24 @@
 import type { Id } from '../core/id.ts';
 import type { RegistrationRef } from '../core/registration.ts';
 import { SHARDS, shardOf } from '../core/shard.ts';
-import type { Backlog, Membership, NodeEvents, NodeInfo, Recovery, Store } from '../store/port.ts';
+import type {
+  Arrival,
+  Backlog,
+  Membership,
+  NodeEvents,
+  NodeInfo,
+  Recovery,
+  Store,
+} from '../store/port.ts';
+import { succeeds } from './letting-go.ts';
+import type { EngineOptions } from './options.ts';
 
 export type ShardsOptions = {
   readonly store: Pick<Store, 'join' | 'recover' | 'waiting' | 'wake' | 'drop'>;
   readonly node: NodeInfo;
   /** Learns what is known of the endpoints of these shards. */
   readonly load: (shards: readonly number[]) => Promise<void>;
-  /** Learns how registrations are now. */
-  readonly refresh: () => Promise<void>;
+  readonly configuration: EngineOptions['configuration'];
   /** Takes over what waits for one registration. */
   readonly takeOver: (backlog: Backlog) => void;
   /** Brings what is held in line with the registration. */
@@ -18,6 +27,8 @@ export type ShardsOptions = {
   readonly unorder: (ref: RegistrationRef) => void;
   /** Looks for due deliveries of a registration, and brings what waits in line with it. */
   readonly attend: (ref: RegistrationRef) => void;
+  /** Takes what another node accepted. */
+  readonly arrive: (arrival: Arrival) => void;
   readonly drop: (ref: RegistrationRef, id: Id) => void;
   /** Sends nothing more for these shards; resolves when nothing of them is in hand. */
   readonly finish: (shards: ReadonlySet<number>) => Promise<void>;
@@ -73,13 +84,13 @@ export class Shards {
   }
 
   #events(): NodeEvents {
-    const { store, load, refresh, drop, finish, abandon } = this.#options;
+    const { store, load, configuration, drop, finish, abandon } = this.#options;
     return {
       gained: async (shards) => {
         const found = await store.recover(shards);
         await load(shards);
         // What was matched with a registration may be known here before the registration is.
-        await refresh();
+        await configuration.refresh();
         for (const shard of shards) this.#owned.add(shard);
         this.#takeUp(found);
       },
@@ -92,23 +103,34 @@ export class Shards {
         return abandon();
       },
       woken: (refs) => void this.#wake(refs.filter((ref) => this.owns(ref))),
+      arrived: (arrivals, version) =>
+        void this.#arrive(
+          arrivals.filter((arrival) => this.owns(arrival)),
+          version,
+        ),
       dropped: (ref, id) => {
         if (this.owns(ref)) drop(ref, id);
       },
       look: () => void this.#look(),
-      changed: () => void refresh().catch(() => undefined),
+      changed: () => void configuration.refresh().catch(() => undefined),
     };
   }
 
   async #wake(refs: readonly RegistrationRef[]): Promise<void> {
-    if (refs.length === 0) return;
-    try {
-      await this.#options.refresh();
-    } catch {
-      // The next look finds them.
-      return;
-    }
+    if (refs.length === 0 || !(await this.#isUpToDate(Infinity))) return;
     for (const ref of refs) if (this.owns(ref)) this.#options.attend(ref);
+  }
+
+  async #arrive(arrivals: readonly Arrival[], version: number): Promise<void> {
+    if (arrivals.length === 0 || !(await this.#isUpToDate(version))) return;
+    for (const arrival of arrivals) if (this.owns(arrival)) this.#options.arrive(arrival);
+  }
+
+  /** What was matched with a registration may be heard of before the registration is. False where that cannot be asked now: the next look finds what was heard of. */
+  async #isUpToDate(version: number): Promise<boolean> {
+    const { configuration } = this.#options;
+    if (version <= configuration.version()) return true;
+    return succeeds(configuration.refresh());
   }
 
   async #look(): Promise<void> {
@@ -116,7 +138,7 @@ export class Shards {
     this.#looking = true;
     try {
       const found = await this.#options.store.waiting([...this.#owned]);
-      await this.#options.refresh();
+      await this.#options.configuration.refresh();
       this.#takeUp(found);
     } catch {
       // The next look is soon.

@@ -321,6 +321,7 @@ const SILENT = {
   leaving: () => Promise.resolve(),
   lost: () => Promise.resolve(),
   woken: () => undefined,
+  arrived: () => undefined,
   dropped: () => undefined,
   look: () => undefined,
   changed: () => undefined,

@@ -30,6 +30,9 @@ export type ConfigurationChanges = {
 /** What others are told of a node. */
 export type NodeInfo = { readonly name: string; readonly version: string };
 
+/** Deliveries to one registration that another node has just accepted: they are due, and were never tried. */
+export type Arrival = RegistrationRef & { readonly deliveryIds: readonly Id[] };
+
 /** What happens to a node among others. */
 export type NodeEvents = {
   /** These shards are this node's now: it takes over what they hold. */
@@ -40,6 +43,8 @@ export type NodeEvents = {
   readonly lost: () => Promise<void>;
   /** Something became due for these, or is not as they are. */
   readonly woken: (refs: readonly RegistrationRef[]) => void;
+  /** These were accepted elsewhere, matched with this version of the configuration. */
+  readonly arrived: (arrivals: readonly Arrival[], version: number) => void;
   /** A delivery that may wait in memory was cancelled elsewhere. */
   readonly dropped: (ref: RegistrationRef, id: Id) => void;
   /** Wake-ups may have been missed. */

@@ -25,6 +25,7 @@ import type {
   Unfinished,
 } from './log.ts';
 import type {
+  Arrival,
   ConfigurationChanges,
   Membership,
   NodeEvents,
@@ -60,6 +61,7 @@ export type {
   Unfinished,
 } from './log.ts';
 export type {
+  Arrival,
   Backlog,
   ConfigurationChange,
   ConfigurationChanges,
@@ -213,6 +215,8 @@ export interface Store extends JobStore, HeldStore, StatisticsStore, ErasureStor
   settle(batch: readonly Settlement[]): Promise<readonly boolean[]>;
   /** Leases what is due at `now` and not behind, oldest due first, up to each lane's room. */
   claim(lanes: readonly LaneRoom[], now: number): Promise<readonly LaneClaim[]>;
+  /** Leases what was never tried of these, is pending, not behind, and in no lane of this node. */
+  claimArrived(arrivals: readonly Arrival[]): Promise<readonly Delivery[]>;
   /** Gives leases back without an attempt. */
   release(deliveries: readonly { readonly tenant: string; readonly id: Id }[]): Promise<void>;
   /** Gives back all leases in these shards, whoever had them, and tells what waits there. */

@@ -3,9 +3,12 @@ import { NOTIFICATION_SEPARATOR } from '../../core/delivery.ts';
 import { aloneCalls } from '../../store/alone.ts';
 import type {
   Acceptance,
+  Arrival,
+  Backlog,
   LaneClaim,
   LaneRoom,
   Move,
+  NodeEvents,
   Publication,
   Recovery,
   Settlement,
@@ -36,8 +39,10 @@ export type EngineStore = Pick<
   | 'accept'
   | 'settle'
   | 'claim'
+  | 'claimArrived'
   | 'release'
   | 'recover'
+  | 'waiting'
   | 'move'
   | 'unorder'
   | 'join'
@@ -56,7 +61,12 @@ export type EngineStore = Pick<
 export class MemoryStore implements EngineStore {
   readonly queuesWrites = true;
   readonly rows: Map<string, MemoryRow> = new Map();
-  readonly join: Store['join'] = (node, events) => aloneCalls().join(node, events);
+  /** What the node that joined last listens with. */
+  heard: NodeEvents | undefined;
+  readonly join: Store['join'] = (node, events) => {
+    this.heard = events;
+    return aloneCalls().join(node, events);
+  };
   readonly wake: Store['wake'] = () => Promise.resolve();
   readonly drop: Store['drop'] = () => Promise.resolve();
   readonly #delay: () => Promise<void>;
@@ -82,8 +92,10 @@ export class MemoryStore implements EngineStore {
       accept: whileAlive((batch: readonly Publication[]) => this.accept(batch)),
       settle: whileAlive((batch: readonly Settlement[]) => this.settle(batch)),
       claim: whileAlive((lanes: readonly LaneRoom[], now: number) => this.claim(lanes, now)),
+      claimArrived: whileAlive((arrivals: readonly Arrival[]) => this.claimArrived(arrivals)),
       release: whileAlive((given: readonly { readonly id: string }[]) => this.release(given)),
       recover: whileAlive(() => this.recover()),
+      waiting: whileAlive(() => this.waiting()),
       join: this.join,
       wake: this.wake,
       drop: this.drop,
@@ -139,6 +151,17 @@ export class MemoryStore implements EngineStore {
     return this.#inOrder(() => lanes.map((lane) => this.#claimOne(lane, now)));
   }
 
+  claimArrived(arrivals: readonly Arrival[]): Promise<readonly Delivery[]> {
+    return this.#inOrder(() =>
+      arrivals.flatMap(({ id, deliveryIds }) => {
+        const turns = firstOfEachKey(this.#openOf(id));
+        const rows = deliveryIds.flatMap((each) => this.rows.get(each) ?? []);
+        const claimable = rows.filter((row) => isClaimable(row, turns) && row.attempts === 0);
+        return this.#lease(claimable);
+      }),
+    );
+  }
+
   release(deliveries: readonly { readonly id: string }[]): Promise<void> {
     return this.#inOrder(() => {
       for (const { id } of deliveries) {
@@ -150,28 +173,13 @@ export class MemoryStore implements EngineStore {
 
   recover(): Promise<Recovery> {
     return this.#inOrder(() => {
-      const pending = new Map<
-        string,
-        { tenant: string; registrationId: string; nextDueAt: number }
-      >();
-      const held = new Map<string, { tenant: string; registrationId: string }>();
-      const ordered = new Map<string, { tenant: string; registrationId: string }>();
-      for (const row of this.rows.values()) {
-        const { tenant, registrationId } = row.delivery;
-        row.leased = false;
-        if (row.orderKeys !== null && isOpen(row))
-          ordered.set(registrationId, { tenant, registrationId });
-        if (row.state === 'held') held.set(registrationId, { tenant, registrationId });
-        if (row.state !== 'pending') continue;
-        const nextDueAt = Math.min(row.dueAt, pending.get(registrationId)?.nextDueAt ?? Infinity);
-        pending.set(registrationId, { tenant, registrationId, nextDueAt });
-      }
-      return {
-        pending: [...pending.values()],
-        held: [...held.values()],
-        ordered: [...ordered.values()],
-      };
+      for (const row of this.rows.values()) row.leased = false;
+      return this.#recovery();
     });
+  }
+
+  waiting(): Promise<Recovery> {
+    return this.#inOrder(() => this.#recovery());
   }
 
   move(move: Move): Promise<number> {
@@ -288,22 +296,44 @@ export class MemoryStore implements EngineStore {
     return wasPending;
   }
 
+  #recovery(): Recovery {
+    const pending = new Map<string, Backlog>();
+    const held = new Map<string, { tenant: string; registrationId: string }>();
+    const ordered = new Map<string, { tenant: string; registrationId: string }>();
+    for (const row of this.rows.values()) {
+      const { tenant, registrationId } = row.delivery;
+      if (row.orderKeys !== null && isOpen(row))
+        ordered.set(registrationId, { tenant, registrationId });
+      if (row.state === 'held') held.set(registrationId, { tenant, registrationId });
+      if (row.state !== 'pending' || row.leased) continue;
+      const nextDueAt = Math.min(row.dueAt, pending.get(registrationId)?.nextDueAt ?? Infinity);
+      pending.set(registrationId, { tenant, registrationId, nextDueAt });
+    }
+    return {
+      pending: [...pending.values()],
+      held: [...held.values()],
+      ordered: [...ordered.values()],
+    };
+  }
+
   #claimOne(lane: LaneRoom, now: number): LaneClaim {
     const rows = this.#openOf(lane.registrationId);
     const turns = firstOfEachKey(rows);
     const waiting = rows
-      .filter((row) => row.state === 'pending' && !row.leased && isFirst(row, turns))
+      .filter((row) => isClaimable(row, turns))
       .toSorted((a, b) => a.dueAt - b.dueAt);
     const due = waiting.filter((row) => row.dueAt <= now).slice(0, lane.room);
-    for (const row of due) {
+    const rest = waiting[due.length];
+    return { deliveries: this.#lease(due), nextDueAt: rest?.dueAt ?? null };
+  }
+
+  #lease(rows: readonly MemoryRow[]): Delivery[] {
+    return rows.map((row) => {
       row.leased = true;
       row.claimedAt = this.#calls;
-    }
-    const rest = waiting[due.length];
-    const deliveries = due.map(({ delivery, attempts, step, orderKeys }) => {
+      const { delivery, attempts, step, orderKeys } = row;
       return { ...delivery, attempts, step, ordered: orderKeys !== null };
     });
-    return { deliveries, nextDueAt: rest?.dueAt ?? null };
   }
 
   #openOf(registrationId: string): MemoryRow[] {
@@ -315,6 +345,10 @@ export class MemoryStore implements EngineStore {
 
 function isOpen({ state }: MemoryRow): boolean {
   return state === 'pending' || state === 'held';
+}
+
+function isClaimable(row: MemoryRow, turns: ReadonlyMap<string, MemoryRow>): boolean {
+  return row.state === 'pending' && !row.leased && isFirst(row, turns);
 }
 
 /** Rows are in order of acceptance. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mock } from 'node:test';
 import { randomFrom } from '../../../../../tools/random.ts';
-import type { Id } from '../../core/id.ts';
+import { type Id, newId } from '../../core/id.ts';
 import { ORDERINGS } from '../../core/ordering.ts';
 import type { Registration } from '../../core/registration.ts';
 import { directSender } from '../../sending/direct.ts';
@@ -99,6 +99,7 @@ export class Simulation {
       void this.#engine
         .accept({ events: [this.#event()], idempotency: null })
         .catch(() => undefined);
+    else if (dice < 0.39) this.#acceptElsewhere();
     else if (dice < 0.75) this.#answer();
     else if (dice < 0.9) await this.#pass(Math.floor(this.#random() * 3000));
     else if (dice < 0.93) this.#pauseOrResume();
@@ -110,6 +111,27 @@ export class Simulation {
     else if (dice > 0.99) await this.#byHand();
     this.#switchOffGoners();
     await this.#settleDown();
+  }
+
+  /** Another node commits some deliveries and names them to this one, which may not hear of it before its next look. */
+  #acceptElsewhere(): void {
+    const registration = this.#pick();
+    if (registration === undefined || registration.ordering !== undefined) return;
+    const { tenant, id } = registration;
+    const state = isSilent(registration) ? 'held' : 'pending';
+    const deliveryIds = Array.from({ length: Math.ceil(this.#random() * 4) }, () =>
+      newId(this.#now),
+    );
+    const deliveries = deliveryIds.map((each) => {
+      const plain = { leased: false, picks: null, orderKeys: null };
+      return { id: each, registrationId: id, state, ...plain } as const;
+    });
+    const times = { acceptedAt: this.#now, occurredAt: null };
+    const payload = JSON.stringify({ Action: 'A', Users: [] });
+    const event = { id: newId(this.#now), tenant, ...times, payload, actions: ['A'], deliveries };
+    const accepted = this.#store.accept([{ events: [event], idempotency: null }]);
+    if (this.#random() < 0.9)
+      void accepted.then(() => this.#store.heard?.arrived([{ tenant, id, deliveryIds }], 0));
   }
 
   #event() {
@@ -273,9 +295,11 @@ export class Simulation {
     await this.#engine.start([...this.#registrations.values()]);
   }
 
+  /** Every ten seconds or so a node looks for what it may not have heard of. */
   async #pass(ms: number): Promise<void> {
     this.#now += ms;
     mock.timers.tick(ms);
+    if (this.#random() < ms / 10_000) this.#store.heard?.look();
     await this.#settleDown();
   }
 

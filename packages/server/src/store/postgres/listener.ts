@@ -1,11 +1,13 @@
 import type pg from 'pg';
 import type { Id } from '../../core/id.ts';
 import type { RegistrationRef } from '../../core/registration.ts';
+import type { Arrival } from '../port.ts';
 
 export type Heard = {
   readonly nodes: () => void;
   readonly configuration: () => void;
   readonly wake: (refs: readonly RegistrationRef[]) => void;
+  readonly arrived: (arrivals: readonly Arrival[], version: number) => void;
   readonly drop: (ref: RegistrationRef, id: Id) => void;
   /** Something may have been missed. */
   readonly look: () => void;
@@ -17,15 +19,19 @@ export type Message =
   | 'configuration'
   | 'look'
   | { readonly wake: readonly RegistrationRef[] }
+  | { readonly arrived: readonly Arrival[]; readonly version: number }
   | { readonly drop: readonly [RegistrationRef, Id] };
 
 /** PostgreSQL takes less than 8,000 bytes. */
 const MAX_MESSAGE_BYTES = 7500;
 
-/** What is too long for one message is looked for in the store instead. */
-export function toPayload(message: Message): string {
-  const text = typeof message === 'string' ? message : JSON.stringify(message);
-  return Buffer.byteLength(text) > MAX_MESSAGE_BYTES ? 'look' : text;
+/** The first that is short enough for one message; where none is, the others look in the store. */
+export function toPayload(...messages: readonly Message[]): string {
+  for (const message of messages) {
+    const text = typeof message === 'string' ? message : JSON.stringify(message);
+    if (Buffer.byteLength(text) <= MAX_MESSAGE_BYTES) return text;
+  }
+  return 'look';
 }
 
 /** The one connection that listens, opened again when it broke. */
@@ -77,6 +83,7 @@ export class Listener {
     }
     const message = JSON.parse(payload) as Exclude<Message, string>;
     if ('wake' in message) this.#heard.wake(message.wake);
+    else if ('arrived' in message) this.#heard.arrived(message.arrived, message.version);
     else this.#heard.drop(...message.drop);
   }
 }

@@ -54,6 +54,7 @@ export class Member implements Membership {
       nodes: () => this.#beatNow(),
       configuration: () => events.changed(),
       wake: (refs) => events.woken(refs),
+      arrived: (arrivals, version) => events.arrived(arrivals, version),
       drop: (ref, id) => events.dropped(ref, id),
       look: () => events.look(),
     });

@@ -21,7 +21,7 @@ import { behind, candidates, job, jobs, runningJobs } from './read-jobs.ts';
 import { countDeliveries, deliveries } from './search-deliveries.ts';
 import { countEvents, events } from './search-events.ts';
 import { accept, earlier } from './write-accept.ts';
-import { claim, recover, release, waiting } from './write-claim.ts';
+import { claim, claimArrived, recover, release, waiting } from './write-claim.ts';
 import { cancel, move, retry } from './write-deliveries.ts';
 import { check, noted, notedIfKnown, putSetting, setting, writes } from './write-installation.ts';
 import { statisticsCalls } from './statistics.ts';
@@ -107,6 +107,7 @@ function deliveryCalls(
   | 'queuesWrites'
   | 'settle'
   | 'claim'
+  | 'claimArrived'
   | 'release'
   | 'recover'
   | 'waiting'
@@ -124,6 +125,7 @@ function deliveryCalls(
     earlier: (key) => earlier(database, key),
     settle: (batch) => settle(place, batch),
     claim: (lanes, now) => claim(place, lanes, now),
+    claimArrived: (arrivals) => claimArrived(place, arrivals),
     release: (released) => release(place, released),
     recover: (shards) => recover(place, shards),
     waiting: (shards) => waiting(place, shards),

@@ -1,6 +1,7 @@
-import { registrationKey, type RegistrationRef } from '../../core/registration.ts';
+import type { Id } from '../../core/id.ts';
+import { registrationKey } from '../../core/registration.ts';
 import { shardOf } from '../../core/shard.ts';
-import type { Acceptance, Earlier, Idempotency, Publication } from '../port.ts';
+import type { Acceptance, Arrival, Earlier, Idempotency, Publication } from '../port.ts';
 import { type Row, stateCode, text } from '../rows.ts';
 import type { Database, Query, Statement } from './database.ts';
 import { toPayload } from './listener.ts';
@@ -178,7 +179,7 @@ async function write(
   { lease, version }: { readonly lease: number; readonly version: number | null },
 ): Promise<Written> {
   const values = [epoch(), lease, ...keyColumns(batch), ...eventColumns(batch)];
-  const rest = [version, wakeMessage(batch, owns), tracesOf(batch)];
+  const rest = [version, messageTo(batch, owns, version), tracesOf(batch)];
   const insert = async (query: Query, placeOf: Places): Promise<Written> => {
     const [row] = await query(ACCEPT, [...values, ...deliveryColumns(batch, placeOf), ...rest]);
     const refused = (row?.['refused'] ?? []) as number[];
@@ -212,15 +213,27 @@ async function write(
   }
 }
 
-/** What other nodes are to look at: one message a commit. */
-function wakeMessage(batch: readonly Publication[], owns: Place['owns']): string {
-  const refs = new Map<string, RegistrationRef>();
+/** What other nodes are to send: one message a commit, empty where there is nothing. */
+function messageTo(
+  batch: readonly Publication[],
+  owns: Place['owns'],
+  version: number | null,
+): string {
+  const arrivals = new Map<string, Arrival & { readonly deliveryIds: Id[] }>();
   for (const { tenant, deliveries } of batch.flatMap(({ events }) => events)) {
-    for (const { registrationId: id } of deliveries) {
-      if (!owns(shardOf({ tenant, id }))) refs.set(registrationKey({ tenant, id }), { tenant, id });
+    for (const { id, registrationId, state } of deliveries) {
+      const ref = { tenant, id: registrationId };
+      if (owns(shardOf(ref))) continue;
+      const key = registrationKey(ref);
+      const arrival = arrivals.get(key) ?? { ...ref, deliveryIds: [] };
+      arrivals.set(key, arrival);
+      if (state === 'pending') arrival.deliveryIds.push(id);
     }
   }
-  return refs.size === 0 ? '' : toPayload({ wake: [...refs.values()] });
+  if (arrivals.size === 0) return '';
+  const arrived = [...arrivals.values()];
+  const wake = arrived.map(({ tenant, id }) => ({ tenant, id }));
+  return version === null ? toPayload({ wake }) : toPayload({ arrived, version }, { wake });
 }
 
 type Places = ReadonlyMap<string, number>;

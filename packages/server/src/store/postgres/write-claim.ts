@@ -1,7 +1,7 @@
 import { shardOf } from '../../core/shard.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Id } from '../../core/id.ts';
-import type { LaneClaim, LaneRoom, Recovery } from '../port.ts';
+import type { Arrival, LaneClaim, LaneRoom, Recovery } from '../port.ts';
 import {
   integer,
   integerOrNull,
@@ -72,6 +72,30 @@ select lane, null, null, null, null, null, null, null, null, null, null, null, n
  where not wanted
  group by lane
  order by 2, 4`,
+};
+
+/** By name: nothing that others have in hand, or that has ended, need be passed on the way. */
+const CLAIM_ARRIVED: Statement = {
+  name: 'claim arrived',
+  text: `
+with ${FENCE},
+leased as (
+  update deliveries d
+     set leased = $2
+    from unnest($3::text[], $4::text[]) as a (tenant, id), fence
+   where ${isRowOf('a')}
+     and d.state + 0 = 0
+     and d.attempts = 0
+     and not d.behind
+     and d.leased >> 32 <> $1
+  returning d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks,
+            d.order_keys is not null as ordered, d.sequence, d.replay_of)
+select l.*, e.payload, e.actions, e.trace
+  from leased l
+  join events e
+    on e.tenant = l.tenant
+   and e.id = l.event_id
+ order by l.id`,
 };
 
 const RELEASE: Statement = {
@@ -162,15 +186,34 @@ export async function claim(
   lanes: readonly LaneRoom[],
   now: number,
 ): Promise<readonly LaneClaim[]> {
+  const rows = await lease(place, CLAIM, [...laneColumns(lanes), now]);
+  const byLane = Map.groupBy(rows, (row) => integer(row, 'lane'));
+  return lanes.map((_, index) => toClaim(byLane.get(index) ?? []));
+}
+
+/** Leases these, as far as nothing was done about them yet. */
+export async function claimArrived(
+  place: Place,
+  arrivals: readonly Arrival[],
+): Promise<readonly Delivery[]> {
+  const tenants = arrivals.flatMap(({ tenant, deliveryIds }) => deliveryIds.map(() => tenant));
+  const ids = arrivals.flatMap(({ deliveryIds }) => deliveryIds);
+  return (await lease(place, CLAIM_ARRIVED, [tenants, ids])).map(toDelivery);
+}
+
+/** Runs a statement that leases under the number of a new batch. */
+async function lease(
+  place: Place,
+  statement: Statement,
+  values: readonly unknown[],
+): Promise<readonly Row[]> {
   await undoLost(place);
   const { database, epoch, leases } = place;
-  const lease = leases.next(epoch());
+  const number = leases.next(epoch());
   try {
-    const rows = await database.query(CLAIM, [epoch(), lease, ...laneColumns(lanes), now]);
-    const byLane = Map.groupBy(rows, (row) => integer(row, 'lane'));
-    return lanes.map((_, index) => toClaim(byLane.get(index) ?? []));
+    return await database.query(statement, [epoch(), number, ...values]);
   } catch (error) {
-    leases.lose(lease);
+    leases.lose(number);
     throw error;
   }
 }

@@ -30,6 +30,7 @@ export async function joined(url: string, events: Partial<NodeEvents> = {}): Pro
     leaving: later,
     lost: later,
     woken: nothing,
+    arrived: nothing,
     dropped: nothing,
     look: nothing,
     changed: nothing,
