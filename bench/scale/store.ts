@@ -58,7 +58,7 @@ export async function noteKeys(store: Pick<Store, 'index' | 'close'>): Promise<v
   const paths = Object.fromEntries(
     BUILTIN_FILTERS.map(({ name, subjects }) => [name.toLowerCase(), subjects]),
   );
-  while ((await store.index(paths, EVENTS_PER_STEP)) === EVENTS_PER_STEP);
+  while ((await store.index(paths, EVENTS_PER_STEP)) >= EVENTS_PER_STEP);
   await store.close();
 }
 

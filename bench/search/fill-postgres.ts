@@ -49,7 +49,7 @@ async function write(
 ): Promise<void> {
   await client.query(
     `with e as (select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) as e (id, at, actions, payload)),
-     queued as (insert into unindexed_events select '${TENANT}', id from e)
+     queued as (insert into unindexed_events select '${TENANT}', id, array[id] from e)
      insert into events (tenant, id, accepted_at, actions, payload) select '${TENANT}', id, at, actions, payload from e`,
     columnsOf(events),
   );

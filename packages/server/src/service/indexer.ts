@@ -60,7 +60,7 @@ export class Indexer {
   async #run(): Promise<void> {
     const paths = this.#paths();
     try {
-      while (!this.#stopped && (await this.#options.store.index(paths, STEP)) === STEP);
+      while (!this.#stopped && (await this.#options.store.index(paths, STEP)) >= STEP);
     } catch (error) {
       this.#isBehind = true;
       throw error;

@@ -279,8 +279,9 @@ export interface Store extends JobStore, HeldStore, StatisticsStore, ErasureStor
   deleteKey(tenant: string, id: Id, note?: AuditEntry): Promise<boolean>;
 
   /**
-   * Notes what events are found by, oldest first and at most `limit` of those that were not looked
-   * over yet; how many. An event is not found by action or subject before. One call at a time.
+   * Notes what events are found by, oldest first and about `limit` of those that were not looked over
+   * yet; how many, fewer than `limit` where there are no more. An event is not found by action or
+   * subject before. What another node has just accepted is left to that one. One call at a time.
    */
   index(paths: SubjectPaths, limit: number): Promise<number>;
   /** Newest first. A delivery is as old as its id. */

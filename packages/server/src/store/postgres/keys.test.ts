@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import pg from 'pg';
 import { type TestDatabase, testDatabase } from '../../../../../tools/postgres/test-database.ts';
-import { newId } from '../../core/id.ts';
+import { idAt, newId } from '../../core/id.ts';
 import type { SubjectPaths } from '../../core/subjects.ts';
 import type { NewEvent, Store } from '../port.ts';
+import { Database } from './database.ts';
+import { createPartitions } from './partitions.ts';
 import { RecentEvents } from './recent-events.ts';
 import { openPostgresStore } from './store.ts';
+import { rows } from './testing/stores.ts';
+import { EVENTS_A_ROW } from './unindexed.ts';
 
 const databases: TestDatabase[] = [];
 after(() => Promise.all(databases.map(({ drop }) => drop())));
@@ -17,6 +22,7 @@ const OPTIONS = {
   pooled: false,
   allowUnsafe: false,
 };
+const DAY_MS = 86_400_000;
 const PATHS: SubjectPaths = { enrolled: [{ kind: 'learner', path: 'Learner' }] };
 
 /** The stores of so many nodes on one database. */
@@ -42,8 +48,12 @@ function enrolled(learner: string): NewEvent {
   };
 }
 
-async function publish(store: Store, learners: readonly string[]): Promise<void> {
-  await store.accept([{ events: learners.map(enrolled), idempotency: null }]);
+async function publish(store: Store, learners: readonly string[], at = Date.now()): Promise<void> {
+  const events = learners.map((learner) => ({
+    ...enrolled(learner),
+    id: idAt(at) + newId(0).slice(12),
+  }));
+  await store.accept([{ events, idempotency: null }]);
 }
 
 async function eventsOf(store: Store, subject: string): Promise<number> {
@@ -53,8 +63,9 @@ async function eventsOf(store: Store, subject: string): Promise<number> {
 test('what another node looked over is found once, and looked over again by nobody', async () => {
   const [one, other] = await nodes(2);
   assert.ok(one !== undefined && other !== undefined);
-  await publish(one, ['ana', 'ana', 'ben']);
-  assert.equal(await other.index(PATHS, 2), 2);
+  await publish(one, ['ana', 'ana']);
+  await publish(one, ['ben']);
+  assert.equal(await other.index(PATHS, 1), 2);
   await one.index(PATHS, 100);
   assert.equal(await eventsOf(other, 'ana'), 2);
   assert.equal(await eventsOf(other, 'ben'), 1);
@@ -109,15 +120,103 @@ test('what was removed before it was looked over is not found', async () => {
   await Promise.all([one.close(), other.close()]);
 });
 
+test('what another node has just accepted is left to it, and looked over where that is gone', async () => {
+  const [one, other] = await nodes(2);
+  assert.ok(one !== undefined && other !== undefined);
+  assert.equal(await other.index(PATHS, 100), 0);
+  await publish(one, ['ana'], Date.now() - 60_000);
+  await publish(one, ['ben']);
+  await one.close();
+  assert.equal(await other.index(PATHS, 100), 1);
+  assert.deepEqual([await eventsOf(other, 'ana'), await eventsOf(other, 'ben')], [1, 0]);
+  await other.close();
+});
+
+test('events of one commit wait together, of each tenant up to so many', async () => {
+  const [store] = await nodes(1);
+  assert.ok(store !== undefined);
+  const many = Array.from({ length: EVENTS_A_ROW + 1 }, () => enrolled('ana'));
+  const stranger = { ...enrolled('ben'), tenant: 'stranger' };
+  await store.accept([{ events: [...many, stranger], idempotency: null }]);
+  assert.equal(await store.index(PATHS, 1), EVENTS_A_ROW);
+  assert.equal(await store.index(PATHS, 2), 2);
+  assert.equal(await store.index(PATHS, 1), 0);
+  assert.equal((await store.countEvents({ tenant: 't', subject: 'ana' })).count, many.length);
+  await store.close();
+});
+
+test('what could not be noted is read again from the database', async () => {
+  const [store] = await nodes(1);
+  assert.ok(store !== undefined);
+  assert.equal(await store.index(PATHS, 100), 0);
+  await publish(store, ['ana']);
+  const database = databases.at(-1);
+  assert.ok(database !== undefined);
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  await client.query('alter table event_keys rename to elsewhere');
+  await assert.rejects(store.index(PATHS, 100));
+  await client.query('alter table elsewhere rename to event_keys');
+  await client.end();
+  assert.equal(await store.index(PATHS, 100), 1);
+  assert.equal(await eventsOf(store, 'ana'), 1);
+  await store.close();
+});
+
+test('of events that waited together those are found that are kept, whether others went one by one or with their day', async () => {
+  const [one, other] = await nodes(2);
+  const url = databases.at(-1)?.url;
+  assert.ok(one !== undefined && other !== undefined && url !== undefined);
+  const now = Date.now();
+  const database = new Database({ ...OPTIONS, url });
+  await createPartitions(database, now - 20 * DAY_MS);
+  await database.close();
+  const at = (days: number): NewEvent => {
+    const event = enrolled('ana');
+    return { ...event, id: idAt(now - days * DAY_MS) + event.id.slice(12) };
+  };
+  const [withItsDay, byItself, kept] = [at(20), at(10), at(0)];
+  await one.accept([{ events: [withItsDay, byItself, kept], idempotency: null }]);
+  assert.equal(await other.prune(now - 15 * DAY_MS, 100), 100);
+  const some = { tenant: 't', action: null, before: now - 5 * DAY_MS, limit: 100 };
+  await other.pruneSome(some);
+  assert.deepEqual(await rows(url, 'select ids from unindexed_events'), [{ ids: [kept.id] }]);
+  await one.index(PATHS, 100);
+  const query = { tenant: 't', subject: 'ana' };
+  assert.deepEqual(await other.countEvents(query), { count: 1, isExact: true });
+  await Promise.all([one.close(), other.close()]);
+});
+
 test('events are kept in memory until they were looked over, as far as there is room', () => {
   const recent = new RecentEvents();
-  const large = { ...enrolled('ana'), payload: 'x'.repeat(1024 * 1024) };
-  const publication = { events: [large], idempotency: null };
-  recent.add(Array.from({ length: 20 }, () => publication));
+  const commit = (): void => {
+    const large = { ...enrolled('ana'), payload: 'x'.repeat(1024 * 1024) };
+    recent.add([{ events: [large], idempotency: null }]);
+  };
+  for (let n = 0; n < 20; n += 1) commit();
   assert.equal(recent.take(10).length, 10);
-  recent.add([publication, publication]);
+  commit();
+  commit();
   assert.equal(recent.take(100).length, 8);
   assert.equal(recent.take(100).length, 0);
-  recent.add([publication]);
+  commit();
   assert.equal(recent.take(100).length, 1);
+});
+
+test('the database is read until it has nothing of this node’s, and from then on now and then for what is old', () => {
+  const recent = new RecentEvents();
+  const [now, large] = [Date.now(), { ...enrolled('ana'), payload: 'x'.repeat(20_000_000) }];
+  const all = recent.othersBelow(now) ?? '';
+  assert.ok(all > large.id);
+  assert.equal(recent.othersBelow(now), all);
+  recent.readAll(all);
+  assert.equal(recent.othersBelow(now), idAt(now - 5000));
+  assert.equal(recent.othersBelow(now + 4999), null);
+  assert.equal(recent.othersBelow(now + 5000), idAt(now));
+  recent.add([{ events: [large], idempotency: null }]);
+  assert.equal(recent.othersBelow(now + 5000), all);
+  recent.readAll(all);
+  recent.lose();
+  recent.readAll(idAt(now));
+  assert.equal(recent.othersBelow(now + 5000), all);
 });

@@ -6,24 +6,36 @@ import type { Database, Statement } from './database.ts';
 import type { Place } from './place.ts';
 import type { RecentEvent } from './recent-events.ts';
 
-/** Takes others' out of the waiting, and what was accepted before this start: nodes that do so at once take different ones. */
+/**
+ * Takes rows out of the waiting until they hold so many events: nodes that do so at once take different
+ * ones.
+ */
 const TAKE: Statement = {
   name: 'take unindexed',
   text: `
-with few as materialized (
-  select tenant, id
+with next as (
+  select tenant, id, ids
     from unindexed_events
+   where id < $2
    order by tenant, id
-   limit $1
-     for update skip locked),
+   limit $1),
+few as materialized (
+  select u.tenant, u.id
+    from (select tenant, id, sum(cardinality(ids)) over (order by tenant, id) - cardinality(ids) as before
+            from next) n
+    join unindexed_events u
+      on u.tenant = n.tenant
+     and u.id = n.id
+   where n.before < $1
+     for update of u skip locked),
 taken as (
   delete from unindexed_events u
    using few f
    where u.tenant = f.tenant
      and u.id = f.id
-  returning u.tenant, u.id)
+  returning u.tenant, u.ids)
 select t.tenant, t.id, e.actions, e.payload
-  from taken t
+  from (select tenant, unnest(ids) as id from taken) t
   left join events e
     on e.tenant = t.tenant
    and e.id = t.id`,
@@ -46,20 +58,13 @@ const NOTE_TAKEN: Statement = { name: 'note keys', text: NOTE };
 const NOTE_RECENT: Statement = {
   name: 'note recent keys',
   text: `
-with own as materialized (
-  select u.tenant, u.id
-    from unnest($5::text[], $6::text[]) as r (tenant, id)
-    join unindexed_events u
-      on u.tenant = r.tenant
-     and u.id = r.id
-     for update of u skip locked),
-taken as (
+with taken as (
   delete from unindexed_events u
-   using own o
-   where u.tenant = o.tenant
-     and u.id = o.id
-  returning u.tenant, u.id)${NOTE}
- where ((k.tenant, e.id) in (select tenant, id from taken)) is true`,
+   using unnest($5::text[], $6::text[]) as r (tenant, id)
+   where u.tenant = r.tenant
+     and u.id = r.id
+  returning u.tenant, u.ids)${NOTE}
+ where ((k.tenant, e.id) in (select tenant, unnest(ids) from taken)) is true`,
 };
 
 /** A key of events that have it at the same notifications. */
@@ -72,24 +77,43 @@ type Key = {
 
 /** Notes what the next events are found by: first those that this node accepted itself. */
 export async function index(
+  place: Place,
+  ...[paths, limit]: Parameters<Store['index']>
+): Promise<number> {
+  const { database, recent } = place;
+  const own = await indexOwn(place, paths, limit);
+  const below = own < limit ? recent.othersBelow(Date.now()) : null;
+  if (below === null) return own;
+  const wanted = limit - own;
+  const others = await indexOthers(database, paths, { limit: wanted, below });
+  if (others < wanted) recent.readAll(below);
+  return own + others;
+}
+
+async function indexOwn(
   { database, recent }: Place,
   ...[paths, limit]: Parameters<Store['index']>
 ): Promise<number> {
-  const own = recent.take(limit);
-  if (own.length > 0) {
-    const accepted = [own.map(({ tenant }) => tenant), own.map(({ id }) => id)];
-    await database.query(NOTE_RECENT, [...columnsOf(keysOf(own, paths)), ...accepted]);
+  const batches = recent.take(limit);
+  if (batches.length === 0) return 0;
+  const events = batches.flatMap((batch) => batch.events);
+  const named = [batches.map(({ tenant }) => tenant), batches.map(({ first }) => first)];
+  try {
+    await database.query(NOTE_RECENT, [...columnsOf(keysOf(events, paths)), ...named]);
+  } catch (error) {
+    recent.lose();
+    throw error;
   }
-  if (own.length === limit) return limit;
-  return own.length + (await indexOthers(database, paths, limit - own.length));
+  return events.length;
 }
 
 async function indexOthers(
   database: Database,
-  ...[paths, limit]: Parameters<Store['index']>
+  paths: SubjectPaths,
+  { limit, below }: { readonly limit: number; readonly below: string },
 ): Promise<number> {
   return database.transaction(async (query) => {
-    const rows = await query(TAKE, [limit]);
+    const rows = await query(TAKE, [limit, below]);
     // Of one that was removed meanwhile nothing is left to look at.
     const events = rows.filter(({ payload }) => payload !== null).map(toRecentEvent);
     if (events.length > 0) await query(NOTE_TAKEN, columnsOf(keysOf(events, paths)));

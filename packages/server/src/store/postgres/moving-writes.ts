@@ -3,6 +3,7 @@ import { MOVED, type MovedKind, type MovedRow, namedRow, type NamedRow } from '.
 import type { Database, Query, Statement } from './database.ts';
 import { noteTold, type Told, withId } from './outcomes.ts';
 import { createPartitionsOf } from './partitions.ts';
+import { batchesOf } from './unindexed.ts';
 import { storedKey } from './write-order.ts';
 
 type Write = (query: Query, rows: readonly NamedRow[]) => Promise<void>;
@@ -31,7 +32,11 @@ export function movingWrites(database: Database): {
 }
 
 /** Inserts these columns of rows. Types are the table's own; `json`, for `jsonb` would change texts. */
-function into(table: string, columns: readonly string[], ending = ''): Write {
+function into(
+  table: string,
+  columns: readonly string[],
+  ending = '',
+): (query: Query, rows: readonly object[]) => Promise<void> {
   const names = columns.join(', ');
   const statement: Statement = {
     name: `move ${table}`,
@@ -55,7 +60,7 @@ const ONCE = `
 const insertJobs = into('jobs', [...MOVED.jobs, 'shard']);
 const insertStreaks = into('streaks', [...MOVED.streaks, 'shard']);
 const insertEvents = into('events', MOVED.events);
-const insertUnindexed = into('unindexed_events', ['tenant', 'id']);
+const insertUnindexed = into('unindexed_events', ['tenant', 'id', 'ids']);
 const insertAudit = into('audit', MOVED.audit);
 const insertKeys = into('idempotency', MOVED.idempotency);
 
@@ -81,12 +86,17 @@ const WRITES: Readonly<Record<MovedKind, Write>> = {
     ),
   events: async (query, rows) => {
     await insertEvents(query, rows);
-    await insertUnindexed(query, rows);
+    await insertUnindexed(query, unindexedOf(rows));
   },
   erasures: into('erasures', MOVED.erasures),
   deliveries: writeDeliveries,
   attempts: into('attempts', MOVED.attempts, ONCE),
 };
+
+function unindexedOf(rows: readonly NamedRow[]): object[] {
+  const events = rows.map((row) => ({ tenant: String(row['tenant']), id: String(row['id']) }));
+  return batchesOf(events).map((batch) => ({ ...batch[0], ids: batch.map(({ id }) => id) }));
+}
 
 /** What lies as a document beside its keys, which the document has too. */
 function documentsInto(table: string, keys: readonly string[]): Write {

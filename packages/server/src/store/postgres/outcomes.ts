@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { explain } from '../../core/explain.ts';
+import { explain, type Explanation } from '../../core/explain.ts';
 import { MAX_OUTCOMES, type Settlement } from '../port.ts';
 import type { Database, Query, Statement } from './database.ts';
 
@@ -78,13 +78,25 @@ function keyOf({ tenant, id }: Told): string {
   return `${tenant}/${id}`;
 }
 
+/** Of explanations that are made once, what is kept of them: hashing costs more than all else that is told here. */
+const kept = new WeakMap<Explanation, Omit<Told, 'tenant'>>();
+
 function tell({ tenant, attempt: { outcome } }: Settlement): Told {
-  const { class: kind, sentence } = explain(outcome);
-  const status = outcome.kind === 'response' ? outcome.status : null;
-  return withId({ tenant, class: kind, status, sentence });
+  const explanation = explain(outcome);
+  let told = kept.get(explanation);
+  if (told === undefined) {
+    const { class: kind, sentence } = explanation;
+    const status = outcome.kind === 'response' ? outcome.status : null;
+    told = withId({ class: kind, status, sentence });
+    kept.set(explanation, told);
+  }
+  return { tenant, ...told };
 }
 
-export function withId(told: Omit<Told, 'id'>): Told {
+/** With its id, and a sentence that a column can hold. */
+export function withId<T extends Omit<Told, 'id' | 'tenant'>>(
+  told: T,
+): T & { readonly id: string } {
   const { class: kind, status } = told;
   const sentence = told.sentence.replaceAll('\u0000', '\ufffd');
   const hash = createHash('sha256').update(`${kind} ${status} ${sentence}`).digest();

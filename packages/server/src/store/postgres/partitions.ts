@@ -107,9 +107,12 @@ function keepNeeded(day: number, before: number): string[] {
     `insert into event_keys
      select k.* from event_keys_${day} k
       where exists (select from needed n where n.tenant = k.tenant and n.event_id = k.event_id)`,
-    `delete from unindexed_events u
-      where u.id >= '${from}' and u.id < '${to}'
-        and not exists (select from needed n where n.tenant = u.tenant and n.event_id = u.id)`,
+    `update unindexed_events u
+        set ids = array(
+            select i.id from unnest(u.ids) as i (id)
+             where i.id < '${from}' or i.id >= '${to}'
+                or exists (select from needed n where n.tenant = u.tenant and n.event_id = i.id))
+      where u.id < '${to}' and u.ids[cardinality(u.ids)] >= '${from}'`,
     `insert into attempts
      select a.* from attempts_${day} a
       where exists (select from needed n where n.tenant = a.tenant and n.id = a.delivery_id)`,

@@ -79,9 +79,10 @@ const REMOVE_EVENTS: Statement = {
   name: 'remove events',
   text: `
 with unindexed_gone as (
-  delete from unindexed_events
+  update unindexed_events
+     set ids = array(select unnest(ids) except select unnest($2::text[]) order by 1)
    where tenant = $1
-     and id = any($2)),
+     and ids && $2::text[]),
 marks_gone as (
   delete from erasures
    where tenant = $1

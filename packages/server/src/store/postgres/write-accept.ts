@@ -6,6 +6,7 @@ import { type Row, stateCode, text } from '../rows.ts';
 import type { Database, Query, Statement } from './database.ts';
 import { toPayload } from './listener.ts';
 import { FENCE, type Place } from './place.ts';
+import { EVENTS_A_ROW } from './unindexed.ts';
 import { enrol, type Enrolment, lockOrder, takePlaces } from './write-order.ts';
 
 /** Owners are numbered as their counters are sorted: joining the two would take the square of the time. */
@@ -48,9 +49,11 @@ new_events as (
      and not exists (select from stale)
   returning tenant, id),
 to_index as (
-  insert into unindexed_events (tenant, id)
-  select tenant, id
-    from new_events),
+  insert into unindexed_events (tenant, id, ids)
+  select tenant, min(id), array_agg(id order by id)
+    from (select tenant, id, (row_number() over (partition by tenant order by id) - 1) / ${EVENTS_A_ROW} as part
+            from new_events) e
+   group by tenant, part),
 accepted as materialized (
   select d.*,
          dense_rank() over (order by tenant collate "C", registration_id collate "C") as owner,

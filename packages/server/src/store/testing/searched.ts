@@ -44,7 +44,7 @@ export type Known = {
 };
 
 export async function indexAll(store: Store): Promise<void> {
-  while ((await store.index(PATHS, 100)) === 100);
+  while ((await store.index(PATHS, 100)) >= 100);
 }
 
 export function eventOf(
