@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Batcher } from './batcher.ts';
+import { Batcher, type Hold } from './batcher.ts';
 
 type Gate = { readonly opened: Promise<void>; readonly open: () => void };
 
@@ -12,7 +12,7 @@ function gate(): Gate {
 /** Notes the size of each batch; the first waits for `opened`. */
 function counting(
   opened?: Promise<void>,
-  hold?: { items: number; ms: number },
+  hold?: Hold<number>,
 ): { batcher: Batcher<number, number>; sizes: number[] } {
   const sizes: number[] = [];
   const write = async (items: readonly number[]): Promise<readonly number[]> => {
@@ -53,6 +53,20 @@ test('held items go when there are enough of them', async () => {
   const { batcher, sizes } = counting(undefined, { items: 3, ms: 1_000_000 });
   await Promise.all([batcher.add(1), batcher.add(2), batcher.add(3)]);
   assert.deepEqual(sizes, [3]);
+});
+
+test('one that somebody waits for takes along all that are held, and those after it are held again', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const isUrgent = (item: number): boolean => item === 0;
+  const { batcher, sizes } = counting(undefined, { items: 9, ms: 10, isUrgent });
+  await Promise.all([batcher.add(1), batcher.add(0), batcher.add(2)]);
+  assert.deepEqual(sizes, [3]);
+  const last = batcher.add(3);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(sizes, [3]);
+  t.mock.timers.tick(10);
+  await last;
+  assert.deepEqual(sizes, [3, 1]);
 });
 
 test('held items go after a time, and at once when they are asked for', async (t) => {

@@ -13,7 +13,14 @@ export type BatcherOptions<In, Out> = {
   /** Items that come to so much together wait for nothing more. */
   readonly enough?: { readonly size: number; readonly sizeOf: (item: In) => number };
   /** For what nobody waits for: items stay until there are so many, or for so long, or until `flush`. */
-  readonly hold?: { readonly items: number; readonly ms: number };
+  readonly hold?: Hold<In>;
+};
+
+export type Hold<In> = {
+  readonly items: number;
+  readonly ms: number;
+  /** For which of them somebody waits all the same: one of these takes all along. */
+  readonly isUrgent?: (item: In) => boolean;
 };
 
 /**
@@ -26,6 +33,7 @@ export class Batcher<In, Out> {
   readonly #options: BatcherOptions<In, Out>;
   #waiting: Waiting<In, Out>[] = [];
   #waitingSize = 0;
+  #isUrgent = false;
   #writes = 0;
   #turn: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -45,6 +53,7 @@ export class Batcher<In, Out> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
       this.#waitingSize += this.#sizeOf(item);
+      this.#isUrgent ||= this.#options.hold?.isUrgent?.(item) ?? false;
       this.#arrange();
     });
   }
@@ -69,7 +78,7 @@ export class Batcher<In, Out> {
     const { hold, enough } = this.#options;
     if (enough !== undefined && this.#waitingSize >= enough.size) return this.flush();
     if (this.#writes > 0) return;
-    const mayWait = hold !== undefined && this.#idle.length === 0;
+    const mayWait = hold !== undefined && this.#idle.length === 0 && !this.#isUrgent;
     if (mayWait && this.#waiting.length < hold.items)
       this.#timer ??= setTimeout(() => this.flush(), hold.ms);
     else this.#turn ??= setImmediate(() => this.flush());
@@ -111,6 +120,8 @@ export class Batcher<In, Out> {
     const taken = this.#waiting;
     this.#waiting = taken.splice(this.#options.maxItems);
     this.#waitingSize = this.#waiting.reduce((sum, { item }) => sum + this.#sizeOf(item), 0);
+    // What is left is as urgent as a full batch: there was more than one of those.
+    this.#isUrgent = this.#waiting.length > 0;
     return taken;
   }
 

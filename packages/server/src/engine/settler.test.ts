@@ -74,3 +74,20 @@ test('what is flushed goes beside a write that runs where the store queues write
     assert.deepEqual(await Promise.all([first, second]), [true, true]);
   }
 });
+
+test('what others wait for in an order is written at once, and takes along what is held', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  for (const queuesWrites of [true, false]) {
+    const sizes: number[] = [];
+    const settle = (batch: readonly Settlement[]): Promise<readonly boolean[]> => {
+      sizes.push(batch.length);
+      return Promise.resolve(batch.map(() => true));
+    };
+    const settler = new Settler({ queuesWrites, settle }, NOBODY, () => 0);
+    await Promise.all([
+      settler.settle(settlement()),
+      settler.settle({ ...settlement(), ordered: true }),
+    ]);
+    assert.deepEqual(sizes, [2]);
+  }
+});

@@ -11,10 +11,14 @@ const MAX_STALLED_MS = 1000;
 const MAX_SETTLEMENTS_PER_COMMIT = 2000;
 const AGAIN_AFTER_MS = 1000;
 /**
- * Nobody waits for a settlement, and a commit costs the same for one as for a hundred: they wait
- * this long for each other or for the next accept or claim, whose commit they share.
+ * Nobody waits for a settlement, unless others come after it in an order, and a commit costs the same
+ * for one as for a hundred: they wait this long for each other.
  */
-const HOLD = { items: 256, ms: 10 };
+const isUrgent = ({ ordered }: Settlement): boolean => ordered;
+/** Where they share the commit of the next accept or claim. */
+const SHORT_HOLD = { items: 256, ms: 10, isUrgent };
+/** Where each commit is their own, which others' have to wait for at the disk. */
+const LONG_HOLD = { items: 512, ms: 25, isUrgent };
 
 /** Writes down what came of attempts, many in one commit. */
 export class Settler {
@@ -39,7 +43,7 @@ export class Settler {
       write: (settlements) => store.settle(settlements),
       maxItems: MAX_SETTLEMENTS_PER_COMMIT,
       maxWrites: store.queuesWrites ? 2 : 1,
-      hold: HOLD,
+      hold: store.queuesWrites ? SHORT_HOLD : LONG_HOLD,
     });
   }
 

@@ -4,13 +4,13 @@ import type { Settler } from './settler.ts';
 
 type SharedCalls = Pick<Store, 'queuesWrites' | 'accept' | 'earlier' | 'claim' | 'claimArrived'>;
 
-/** The store, where what is handed over in one turn shares its commit with what was settled by then. */
+/** The store; where it queues writes, what is handed over in one turn shares its commit with what was settled by then. */
 export function sharingCommits(
   store: Store,
   { settler, configuration }: { readonly settler: Settler } & Pick<EngineOptions, 'configuration'>,
 ): SharedCalls {
   const withSettlements = <T>(written: Promise<T>): Promise<T> => {
-    settler.flush();
+    if (store.queuesWrites) settler.flush();
     return written;
   };
   return {
