@@ -126,7 +126,10 @@ export class Shards {
     for (const arrival of arrivals) if (this.owns(arrival)) this.#options.arrive(arrival);
   }
 
-  /** What was matched with a registration may be heard of before the registration is. False where that cannot be asked now: the next look finds what was heard of. */
+  /**
+   * What was matched with a registration may be heard of before the registration is. False where that
+   * cannot be asked now: the next look finds what was heard of.
+   */
   async #isUpToDate(version: number): Promise<boolean> {
     const { configuration } = this.#options;
     if (version <= configuration.version()) return true;

@@ -3,7 +3,16 @@ import { test } from 'node:test';
 import type { RegistrationRef } from '../../core/registration.ts';
 import type { Arrival, NewDelivery, Store } from '../port.ts';
 import { openPostgresStore } from './store.ts';
-import { endedAt, fresh, idOf, joined, madeAt, OPTIONS, settlementOf } from './testing/stores.ts';
+import {
+  endedAt,
+  fresh,
+  idOf,
+  joined,
+  madeAt,
+  OPTIONS,
+  rows,
+  settlementOf,
+} from './testing/stores.ts';
 
 const NOW = Date.now();
 const WAITING = { leased: false } as const;
@@ -74,6 +83,18 @@ test('of more than a message holds only the registrations are named', async () =
   );
   assert.deepEqual(await woken, [{ tenant: 't', id: 'r' }]);
   await done();
+});
+
+test('a node that hears what its version does not know looks in the store', async () => {
+  const url = await fresh();
+  const looked = Promise.withResolvers<void>();
+  // It looks as soon as it listens, too.
+  let onLook = (): void => undefined;
+  const store = await joined(url, { look: () => onLook() });
+  onLook = looked.resolve;
+  await rows(url, `select pg_notify('schoolbell', '{"later":[]}')`);
+  await looked.promise;
+  await store.close();
 });
 
 test('what is claimed by name is whole, and claimed once', async () => {

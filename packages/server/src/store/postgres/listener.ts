@@ -84,6 +84,8 @@ export class Listener {
     const message = JSON.parse(payload) as Exclude<Message, string>;
     if ('wake' in message) this.#heard.wake(message.wake);
     else if ('arrived' in message) this.#heard.arrived(message.arrived, message.version);
-    else this.#heard.drop(...message.drop);
+    else if ('drop' in message) this.#heard.drop(...message.drop);
+    // A newer version may say what this one does not know.
+    else this.#heard.look();
   }
 }
