@@ -31,6 +31,7 @@ export function freeze(ms: number): Fault {
   return {
     name: 'a node is frozen',
     kills: 1,
+    freezes: 1,
     run: async (scene) => {
       const node = pick(scene);
       node.signal('SIGSTOP');

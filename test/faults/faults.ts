@@ -11,10 +11,14 @@ export type Scene = {
   readonly onProgress: (text: string) => void;
 };
 
-/** `kills`: how many of the servers it ended without warning, each of which may repeat what was in flight. */
+/**
+ * `kills`: how many of the servers it ended without warning, each of which may repeat what was in flight.
+ * `freezes`: how many of these go on later, and then send what they were about to.
+ */
 export type Fault = {
   readonly name: string;
   readonly kills: number;
+  readonly freezes?: number;
   readonly run: (scene: Scene) => Promise<void>;
 };
 

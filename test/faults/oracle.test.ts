@@ -30,6 +30,7 @@ function verdictOf(receipts: readonly Receipt[], more: Partial<Evidence> = {}) {
     registrations: ['/r0'],
     log,
     inFlightAtKills: 0,
+    inFlightAtFreezes: 0,
     ...more,
   });
 }
@@ -102,4 +103,14 @@ test('a log that lacks a delivery, an attempt or an end, or has an event twice, 
     verdictOf([RECEIPT, other], { log, registrations }).problems.join(),
     /1 became 2 events/,
   );
+});
+
+test('a number may go back where a node stood still and went on, for no more than it had in flight', () => {
+  const first = [{ ...RECEIPT, status: 500 }, { ...RECEIPT, attempt: 2 }, RECEIPT];
+  const frozen = { inFlightAtKills: 2, inFlightAtFreezes: 1 };
+  assert.deepEqual(verdictOf(first, frozen).problems, []);
+  assert.match(verdictOf(first, { inFlightAtKills: 2 }).problems.join(), /do not grow: 1,2,1/);
+  const second = first.map((receipt) => ({ ...receipt, registration: '/r1', id: 'b' }));
+  const two = { ...frozen, registrations: ['/r0', '/r1'] };
+  assert.match(verdictOf([...first, ...second], two).problems.join(), /1 \/r1 do not grow/);
 });

@@ -22,6 +22,8 @@ export type Evidence = {
   readonly log: readonly LogRow[];
   /** How many may have been in flight when servers were killed, over all kills. */
   readonly inFlightAtKills: number;
+  /** The same of those among them that went on later, when others had made the next attempts already. */
+  readonly inFlightAtFreezes: number;
 };
 
 export type Verdict = {
@@ -38,6 +40,7 @@ export function judge(evidence: Evidence): Verdict {
   const pairs = Map.groupBy(evidence.receipts, ({ n, registration }) => pairOf(n, registration));
   const taken = new Map([...pairs].map(([pair, receipts]) => [pair, timesTaken(receipts)]));
   const problems = [...pairs].flatMap(([pair, receipts]) => problemsOf(pair, receipts, evidence));
+  problems.push(...shrinking(pairs, evidence));
   problems.push(...strays(evidence), ...torn(evidence, taken), ...logProblems(evidence));
 
   const due = [...evidence.acknowledged.keys()].flatMap((n) =>
@@ -73,12 +76,31 @@ function problemsOf(pair: string, receipts: readonly Receipt[], evidence: Eviden
   else if (receipts.some((receipt) => receipt.hash !== hash))
     problems.push(`the bytes of ${pair} changed`);
   if (new Set(receipts.map(({ id }) => id)).size > 1) problems.push(`${pair} came with two ids`);
-  const attempts = receipts.map(({ attempt }) => attempt);
   // The same number again is what a kill may cause: its attempt was not on record.
-  const least = inFlightAtKills > 0 ? 0 : 1;
-  if (attempts.some((attempt, index) => index > 0 && attempt - (attempts[index - 1] ?? 0) < least))
-    problems.push(`attempts of ${pair} do not grow: ${attempts.join()}`);
+  if (inFlightAtKills === 0 && growthsOf(receipts).includes(0))
+    problems.push(notGrowing(pair, receipts));
   return problems;
+}
+
+/** A number goes back only where a node goes on that stood still meanwhile. */
+function shrinking(
+  pairs: ReadonlyMap<string, readonly Receipt[]>,
+  { inFlightAtFreezes }: Evidence,
+): string[] {
+  const shrunk = [...pairs].filter(([, receipts]) => growthsOf(receipts).some((by) => by < 0));
+  if (shrunk.length <= inFlightAtFreezes) return [];
+  return shrunk.map(([pair, receipts]) => notGrowing(pair, receipts));
+}
+
+/** From each attempt to the next. */
+function growthsOf(receipts: readonly Receipt[]): number[] {
+  return receipts
+    .slice(1)
+    .map(({ attempt }, index) => attempt - (receipts[index]?.attempt ?? attempt));
+}
+
+function notGrowing(pair: string, receipts: readonly Receipt[]): string {
+  return `attempts of ${pair} do not grow: ${receipts.map(({ attempt }) => attempt).join()}`;
 }
 
 /** Isolation: nothing comes to a registration that does not match, is paused, deleted or another tenant's. */

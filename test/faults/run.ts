@@ -223,6 +223,7 @@ class Controller {
     const { faults, registrations, readyWithinMs } = this.#run;
     const { acknowledged, unknown, refused } = publisher;
     const kills = faults.reduce((sum, fault) => sum + fault.kills, 0);
+    const freezes = faults.reduce((sum, fault) => sum + (fault.freezes ?? 0), 0);
     const inFlight = registrations * IN_FLIGHT_PER_REGISTRATION * ROUNDS_IN_FLIGHT;
     const verdict = judge({
       receipts: this.#receipts,
@@ -231,6 +232,7 @@ class Controller {
       registrations: Array.from({ length: registrations }, (_, n) => `/r${n}`),
       log: await this.#readLog(),
       inFlightAtKills: kills * inFlight,
+      inFlightAtFreezes: freezes * inFlight,
     });
     const slowestStartMs = Math.max(...this.#nodes.flatMap(({ startsMs }) => startsMs));
     const problems = [...this.#problems, ...publisher.problems, ...verdict.problems];
