@@ -5,6 +5,8 @@ export type Case = {
   readonly about: string;
   readonly tenants: number;
   readonly registrationsPerTenant: number;
+  /** The order its registrations ask for; none where absent. */
+  readonly ordering?: 'strict';
   readonly load: Pick<Load, 'publishers' | 'eventsPerRequest' | 'rate'>;
   /** Least ratio to the raw limit that is aimed at, where one is. */
   readonly goals: { readonly [store in StoreName]?: number };
@@ -51,6 +53,15 @@ export const CASES: readonly Case[] = [
     tenants: 1,
     registrationsPerTenant: 1,
     load: { publishers: 64, eventsPerRequest: 1, rate: 500 },
+    goals: {},
+  },
+  {
+    name: 'strict',
+    about: 'one event a request, one publisher, one registration in a single file',
+    tenants: 1,
+    registrationsPerTenant: 1,
+    ordering: 'strict',
+    load: { publishers: 1, eventsPerRequest: 1, rate: null },
     goals: {},
   },
 ];

@@ -89,7 +89,8 @@ async function prepare(server: ServerProcess, each: Case, port: number): Promise
     keys.push(key.Key);
     for (let n = 0; n < each.registrationsPerTenant; n += 1) {
       const WebHookUri = `http://127.0.0.1:${port}/hook/${tenant}/${n}?noecho`;
-      await call(server, '/webhooks/registrations', { WebHookUri }, Id);
+      const order = each.ordering === undefined ? {} : { Ordering: each.ordering };
+      await call(server, '/webhooks/registrations', { WebHookUri, ...order }, Id);
     }
   }
   return keys;
