@@ -147,6 +147,18 @@ test('each event arrives once, whichever node took it', async () => {
   }
 });
 
+test('what one node accepted is found on the others at once', async () => {
+  const nodes = await freshTenant('found');
+  for (let round = 1; round <= 30; round += 1) {
+    const [one, ...others] = [0, 1, 2].map((n) => nodes[(round + n) % 3]!);
+    assert.equal((await one!('POST', '/webhooks/events', { Action: 'Found', round })).status, 202);
+    for (const other of others) {
+      const { json } = await other('GET', '/webhooks/events?action=Found&limit=100');
+      assert.equal(json.Items.length, round);
+    }
+  }
+});
+
 test('what is paused, resumed, retried and cancelled on any node is so on the one that sends', async () => {
   const nodes = await freshTenant('changed');
   for (let round = 0; round < 3; round += 1) {

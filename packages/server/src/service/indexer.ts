@@ -21,7 +21,8 @@ export class Indexer {
   readonly #options: IndexerOptions;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
-  #isBehind = true;
+  /** True where the run that is under way leaves what other nodes have just accepted. */
+  #leaves = false;
   #stopped = false;
 
   constructor(options: IndexerOptions) {
@@ -30,25 +31,34 @@ export class Indexer {
 
   /** There are new events. */
   poke(): void {
-    this.#isBehind = true;
     if (this.#timer !== undefined || this.#stopped) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.caughtUp().catch(this.#options.onError);
+      this.#next(true).catch(this.#options.onError);
     }, DELAY_MS);
     this.#timer.unref();
   }
 
-  /** Resolves once everything that was accepted before this call can be found. */
-  async caughtUp(): Promise<void> {
+  /** Resolves once everything that was accepted before this call can be found, on whatever node. */
+  caughtUp(): Promise<void> {
+    return this.#next(false);
+  }
+
+  async #next(leavesRecent: boolean): Promise<void> {
     // A run that is under way may have read the last events already: it does not count.
-    await this.#running;
-    if (!this.#isBehind || this.#stopped) return this.#running;
-    this.#isBehind = false;
-    this.#running ??= this.#run().finally(() => {
+    await this.#running?.catch(() => undefined);
+    if (this.#stopped) return;
+    // Neither does one that began meanwhile, if it leaves something.
+    if (this.#running !== undefined && this.#leaves && !leavesRecent) return this.#next(false);
+    this.#running ??= this.#start(leavesRecent);
+    return this.#running;
+  }
+
+  #start(leavesRecent: boolean): Promise<void> {
+    this.#leaves = leavesRecent;
+    return this.#run(leavesRecent).finally(() => {
       this.#running = undefined;
     });
-    return this.#running;
   }
 
   async stop(): Promise<void> {
@@ -57,14 +67,10 @@ export class Indexer {
     await this.#running?.catch(() => undefined);
   }
 
-  async #run(): Promise<void> {
+  async #run(leavesRecent: boolean): Promise<void> {
+    const { store } = this.#options;
     const paths = this.#paths();
-    try {
-      while (!this.#stopped && (await this.#options.store.index(paths, STEP)) >= STEP);
-    } catch (error) {
-      this.#isBehind = true;
-      throw error;
-    }
+    while (!this.#stopped && (await store.index(paths, STEP, leavesRecent)) >= STEP);
   }
 
   #paths(): SubjectPaths {

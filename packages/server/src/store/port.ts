@@ -281,9 +281,10 @@ export interface Store extends JobStore, HeldStore, StatisticsStore, ErasureStor
   /**
    * Notes what events are found by, oldest first and about `limit` of those that were not looked over
    * yet; how many, fewer than `limit` where there are no more. An event is not found by action or
-   * subject before. What another node has just accepted is left to that one. One call at a time.
+   * subject before. With `leavesRecent` what another node has just accepted is left to that one. One
+   * call at a time.
    */
-  index(paths: SubjectPaths, limit: number): Promise<number>;
+  index(paths: SubjectPaths, limit: number, leavesRecent?: boolean): Promise<number>;
   /** Newest first. A delivery is as old as its id. */
   deliveries(query: DeliveryQuery): Promise<readonly DeliveryRow[]>;
   countDeliveries(query: Omit<DeliveryQuery, 'before' | 'limit'>): Promise<Count>;

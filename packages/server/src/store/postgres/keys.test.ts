@@ -127,8 +127,11 @@ test('what another node has just accepted is left to it, and looked over where t
   await publish(one, ['ana'], Date.now() - 60_000);
   await publish(one, ['ben']);
   await one.close();
-  assert.equal(await other.index(PATHS, 100), 1);
+  assert.equal(await other.index(PATHS, 100, true), 1);
   assert.deepEqual([await eventsOf(other, 'ana'), await eventsOf(other, 'ben')], [1, 0]);
+  assert.equal(await other.index(PATHS, 100, true), 0);
+  assert.equal(await other.index(PATHS, 100), 1);
+  assert.equal(await eventsOf(other, 'ben'), 1);
   await other.close();
 });
 

@@ -4,15 +4,13 @@ import { parse, type Row, text } from '../rows.ts';
 import type { Store } from '../port.ts';
 import type { Database, Statement } from './database.ts';
 import type { Place } from './place.ts';
-import type { RecentEvent } from './recent-events.ts';
+import { ALL, type RecentBatch, type RecentEvent } from './recent-events.ts';
 
-/**
- * Takes rows out of the waiting until they hold so many events: nodes that do so at once take different
- * ones.
- */
-const TAKE: Statement = {
-  name: 'take unindexed',
-  text: `
+/** Takes rows out of the waiting until they hold so many events; in the order in which all lock them. */
+function take(name: string, locked: '' | 'skip locked'): Statement {
+  return {
+    name,
+    text: `
 with next as (
   select tenant, id, ids
     from unindexed_events
@@ -27,7 +25,7 @@ few as materialized (
       on u.tenant = n.tenant
      and u.id = n.id
    where n.before < $1
-     for update of u skip locked),
+     for update of u ${locked}),
 taken as (
   delete from unindexed_events u
    using few f
@@ -39,7 +37,13 @@ select t.tenant, t.id, e.actions, e.payload
   left join events e
     on e.tenant = t.tenant
    and e.id = t.id`,
-};
+  };
+}
+
+/** What another node is noting at this moment is waited for: somebody looks for it. */
+const TAKE_ALL = take('take unindexed', '');
+/** Nodes that do so at once take different ones. */
+const TAKE_LEFT = take('take left unindexed', 'skip locked');
 
 /** Those that follow each other have their key in common, so that it is handed over and compared once. */
 const NOTE = `
@@ -78,12 +82,12 @@ type Key = {
 /** Notes what the next events are found by: first those that this node accepted itself. */
 export async function index(
   place: Place,
-  ...[paths, limit]: Parameters<Store['index']>
+  ...[paths, limit, leavesRecent = false]: Parameters<Store['index']>
 ): Promise<number> {
   const { database, recent } = place;
   const own = await indexOwn(place, paths, limit);
-  const below = own < limit ? recent.othersBelow(Date.now()) : null;
-  if (below === null) return own;
+  const below = leavesRecent ? recent.othersBelow(Date.now()) : ALL;
+  if (own >= limit || below === null) return own;
   const wanted = limit - own;
   const others = await indexOthers(database, paths, { limit: wanted, below });
   if (others < wanted) recent.readAll(below);
@@ -94,7 +98,7 @@ async function indexOwn(
   { database, recent }: Place,
   ...[paths, limit]: Parameters<Store['index']>
 ): Promise<number> {
-  const batches = recent.take(limit);
+  const batches = recent.take(limit).toSorted(inOrder);
   if (batches.length === 0) return 0;
   const events = batches.flatMap((batch) => batch.events);
   const named = [batches.map(({ tenant }) => tenant), batches.map(({ first }) => first)];
@@ -107,13 +111,19 @@ async function indexOwn(
   return events.length;
 }
 
+/** By tenant and first event, as others lock their rows. */
+function inOrder(a: RecentBatch, b: RecentBatch): number {
+  if (a.tenant !== b.tenant) return a.tenant < b.tenant ? -1 : 1;
+  return a.first < b.first ? -1 : 1;
+}
+
 async function indexOthers(
   database: Database,
   paths: SubjectPaths,
   { limit, below }: { readonly limit: number; readonly below: string },
 ): Promise<number> {
   return database.transaction(async (query) => {
-    const rows = await query(TAKE, [limit, below]);
+    const rows = await query(below === ALL ? TAKE_ALL : TAKE_LEFT, [limit, below]);
     // Of one that was removed meanwhile nothing is left to look at.
     const events = rows.filter(({ payload }) => payload !== null).map(toRecentEvent);
     if (events.length > 0) await query(NOTE_TAKEN, columnsOf(keysOf(events, paths)));

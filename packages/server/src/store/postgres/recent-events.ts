@@ -7,7 +7,7 @@ const MAX_LENGTH = 16 * 1024 * 1024;
 /** What another node accepted it looks over itself, unless it is gone: it is left to it for so long. */
 const LEFT_TO_OTHERS_MS = 5000;
 /** Above every id. */
-const ALL = 'g';
+export const ALL = 'g';
 
 export type RecentEvent = Pick<NewEvent, 'tenant' | 'id' | 'actions' | 'payload'>;
 

@@ -208,7 +208,7 @@ function logCalls(
 > {
   const { database } = place;
   return {
-    index: (paths, limit) => index(place, paths, limit),
+    index: (...asked) => index(place, ...asked),
     deliveries: (query) => deliveries(database, query),
     countDeliveries: (query) => countDeliveries(database, query),
     delivery: (tenant, id) => delivery(database, tenant, id),
