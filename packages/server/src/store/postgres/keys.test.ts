@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, test } from 'node:test';
 import pg from 'pg';
 import { type TestDatabase, testDatabase } from '../../../../../tools/postgres/test-database.ts';
@@ -133,6 +134,29 @@ test('what another node has just accepted is left to it, and looked over where t
   assert.equal(await other.index(PATHS, 100), 1);
   assert.equal(await eventsOf(other, 'ben'), 1);
   await other.close();
+});
+
+test('events that waited before the second migration are found after it', async () => {
+  const database = await testDatabase();
+  databases.push(database);
+  // Of a day that gets no partition of its own.
+  const event = { ...enrolled('ana'), id: idAt(Date.now() - 20 * DAY_MS) + newId(0).slice(12) };
+  await rows(
+    database.url,
+    await readFile(new URL('./migrations/0001.sql', import.meta.url), 'utf8'),
+  );
+  await rows(
+    database.url,
+    `create table schema_version (version integer primary key, made_at timestamptz not null default now());
+     insert into schema_version (version) values (1);
+     insert into events (tenant, id, accepted_at, actions, payload)
+     values ('t', '${event.id}', 0, '["Enrolled"]', '${event.payload}');
+     insert into unindexed_events values ('t', '${event.id}')`,
+  );
+  const store = await openPostgresStore({ ...OPTIONS, url: database.url });
+  assert.equal(await store.index(PATHS, 100), 1);
+  assert.equal(await eventsOf(store, 'ana'), 1);
+  await store.close();
 });
 
 test('events of one commit wait together, of each tenant up to so many', async () => {

@@ -131,12 +131,10 @@ create table event_keys (
 ) partition by range (event_id);
 create table event_keys_other partition of event_keys default;
 
--- Events whose keys are not noted yet: those of one commit wait together, as nearly all are noted
--- together. id: the first of ids, which are sorted.
+-- Events whose keys are not noted yet.
 create table unindexed_events (
   tenant text collate "C" not null,
   id     text collate "C" not null,
-  ids    text[] collate "C" not null,
   primary key (tenant, id)
 );
 
