@@ -15,7 +15,6 @@ const HARMLESS: ReadonlySet<string> = new Set(
 
 /** Packages, with the folder that alone may import those which open sockets. */
 const PACKAGES: Readonly<Record<string, string>> = {
-  undici: 'egress/',
   nodemailer: 'egress/',
   pg: 'store/postgres/',
   fastify: '',

@@ -193,21 +193,70 @@ test('does not send again when a new connection dies, or a kept one after the fi
   await server.close();
 });
 
-test('speaks to an origin that sends 100 unasked in a way that understands it, from then on', async () => {
+test('waits through interim answers that nobody asked for, and keeps the connection', async () => {
   let requests = 0;
   const server = await rawServer((socket) =>
     onRequest(socket, () => {
       requests += 1;
-      socket.write(`HTTP/1.1 100 Continue\r\n\r\n${plain(200, 'ok')}`);
+      socket.write(`HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 X\r\nLink: </a>\r\n\r\n`);
+      socket.write(plain(200, 'ok'));
     }),
   );
-  const uri = `http://127.0.0.1:${server.port}/`;
-  for (const pool of ['first', 'second', 'third']) {
-    assert.equal(brief(await egress.send(post(uri, { pool }))), '200');
+  for (let count = 0; count < 3; count += 1) {
+    const outcome = await egress.send(post(`http://127.0.0.1:${server.port}/`, { pool: '100' }));
+    assert.deepEqual(outcome, {
+      kind: 'response',
+      status: 200,
+      response: { headers: [['content-length', '2']], body: 'ok', truncated: false },
+    });
+    await turns();
   }
-  assert.equal(requests, 4);
+  assert.deepEqual([requests, server.accepted()], [3, 1]);
   await server.close();
 });
+
+test('closes a connection before its server does, when that says how long it waits', async () => {
+  const closed = Promise.withResolvers<void>();
+  const server = await rawServer((socket) => {
+    answers(plain(200, '', 'Keep-Alive: timeout=2, max=100\r\n'))(socket);
+    socket.on('close', () => closed.resolve());
+  });
+  const request = post(`http://127.0.0.1:${server.port}/`, { pool: 'brief' });
+  await egress.send(request);
+  const from = performance.now();
+  await closed.promise;
+  assert.ok(performance.now() - from > 900);
+  await egress.send(request);
+  assert.equal(server.accepted(), 2);
+  await server.close();
+});
+
+for (const header of ['Connection: close', 'Keep-Alive: timeout=1']) {
+  test(`sends nothing more on a connection whose answer says "${header}"`, async () => {
+    const server = await rawServer(answers(plain(200, '', `${header}\r\n`)));
+    for (let count = 0; count < 2; count += 1) {
+      await egress.send(post(`http://127.0.0.1:${server.port}/`, { pool: header }));
+      await turns();
+    }
+    assert.equal(server.accepted(), 2);
+    await server.close();
+  });
+}
+
+for (const [name, value] of [
+  ['X-A', 'a\r\nHost: internal'],
+  ['X-A', 'a\u0100b'],
+  ['X A', 'b'],
+  ['', 'b'],
+] as const) {
+  test(`sends no byte of a request with the header ${JSON.stringify([name, value])}`, async () => {
+    const server = await rawServer((socket) => socket.on('data', () => assert.fail('sent')));
+    const uri = `http://127.0.0.1:${server.port}/`;
+    const outcome = await egress.send(post(uri, { headers: [[name, value]], pool: 'unsendable' }));
+    assert.deepEqual(outcome, { kind: 'protocol_error', code: 'INVALID_REQUEST' });
+    await server.close();
+  });
+}
 
 test('ends by the deadline of the request, whatever the usual one is', async () => {
   const server = await rawServer((socket) => socket.resume());

@@ -1,10 +1,7 @@
 import type { Outcome } from '../core/outcome.ts';
-import { endsSoonAt } from './certificate.ts';
-import { Connection } from './connection.ts';
+import { Connection, type ExchangeEnd } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { dial, type DialOptions, vet } from './dial.ts';
-import type { ExchangeEnd } from './exchange.ts';
-import { exchangeByNode } from './fallback.ts';
 import { Failure } from './failure.ts';
 import { ConnectionPool } from './pool.ts';
 import type { Egress, OutboundRequest } from './port.ts';
@@ -31,7 +28,6 @@ export type BlockedRequest = {
 };
 
 const KNOWN_URIS = 10_000;
-const KNOWN_ORIGINS = 1000;
 const MAX_IDLE = 2000;
 const CLOSED: Outcome = { kind: 'connect_error', code: 'ECONNABORTED' };
 
@@ -45,8 +41,6 @@ class GuardedEgress implements Egress {
   readonly #pool: ConnectionPool;
   readonly #deadlines: Deadlines;
   readonly #verdicts = new Map<string, UriVerdict>();
-  /** Origins that send `100 Continue` unasked, and so are spoken to by node:http. */
-  readonly #continuing = new Set<string>();
   /** Requests in flight that have a time of their own. */
   readonly #apart = new Set<Sending>();
   #closed = false;
@@ -99,7 +93,6 @@ class GuardedEgress implements Egress {
   #start(sending: Sending): void {
     this.#startClock(sending);
     const { origin } = sending.target;
-    if (this.#continuing.has(origin)) return void this.#onNewSocket(sending);
     this.#pool.take(sending.request.pool, origin, (connection) => {
       if (connection === undefined) void this.#onNewSocket(sending);
       else if (sending.isOver) this.#pool.keep(connection);
@@ -126,23 +119,15 @@ class GuardedEgress implements Egress {
     sending.phase = 'connect';
     if (sending.isOver) return;
     try {
-      sending.addresses ??= await vet(target, this.#options);
+      const addresses = await vet(target, this.#options);
       if (sending.isOver) return;
-      const socket = await dial(target, sending.addresses, this.#options);
-      if (sending.isOver) socket.destroy();
-      else if (this.#continuing.has(target.origin)) {
-        sending.phase = 'response';
-        sending.certificateEndsAt = endsSoonAt(socket, Date.now());
-        sending.running = exchangeByNode({ socket, request, target }, (outcome) =>
-          sending.end(outcome),
-        );
-      } else {
-        const shelf = this.#pool.shelfOf(request.pool, target.origin);
-        const connection: Connection = new Connection(socket, { target, shelf }, () =>
-          this.#pool.drop(connection),
-        );
-        this.#exchange(sending, connection);
-      }
+      const socket = await dial(target, addresses, this.#options);
+      if (sending.isOver) return void socket.destroy();
+      const shelf = this.#pool.shelfOf(request.pool, target.origin);
+      const connection: Connection = new Connection(socket, shelf, () =>
+        this.#pool.drop(connection),
+      );
+      this.#exchange(sending, connection);
     } catch (error) {
       this.#onUnsent(sending, error);
     }
@@ -161,7 +146,8 @@ class GuardedEgress implements Egress {
   #exchange(sending: Sending, connection: Connection): void {
     sending.phase = 'response';
     sending.certificateEndsAt = connection.certificateEndsAt;
-    sending.running = connection.exchange(sending.request, sending.target, (end) => {
+    sending.running = connection;
+    connection.exchange(sending.request, sending.target, (end) => {
       if (end.outcome.kind === 'response' && !end.outcome.response.truncated) {
         this.#pool.rest(connection);
       } else connection.close();
@@ -169,19 +155,11 @@ class GuardedEgress implements Egress {
     });
   }
 
-  /** A server that had closed the connection, or that says 100, gets the request once more, on a new socket. */
+  /** What went to a server that had closed the connection is sent once more, on a new one. */
   #onExchanged(sending: Sending, end: ExchangeEnd): void {
-    const again =
-      (end.wasStale || end.sentContinue) &&
-      !sending.wasRepeated &&
-      !sending.isOver &&
-      !this.#closed;
+    const again = end.wasStale && !sending.wasRepeated && !sending.isOver && !this.#closed;
     if (!again) return sending.end(end.outcome);
     sending.wasRepeated = true;
-    if (end.sentContinue) {
-      if (this.#continuing.size >= KNOWN_ORIGINS) this.#continuing.clear();
-      this.#continuing.add(sending.target.origin);
-    }
     void this.#onNewSocket(sending);
   }
 }

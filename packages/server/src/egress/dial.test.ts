@@ -94,20 +94,6 @@ test('writes nothing to a peer that is none of the judged addresses', () => {
   });
 });
 
-test('looks a name up once for an attempt, also when it is sent again', async () => {
-  let lookups = 0;
-  const counting = openEgress({
-    resolve: () => {
-      lookups += 1;
-      return Promise.resolve([lookups === 1 ? '127.0.0.1' : '127.0.0.9']);
-    },
-  });
-  const server = await rawServer(answers(`HTTP/1.1 100 Continue\r\n\r\n${plain(200)}`));
-  assert.equal(brief(await counting.send(post(`http://receiver.test:${server.port}/`))), '200');
-  assert.deepEqual([lookups, server.accepted()], [1, 2]);
-  await Promise.all([counting.close(), server.close()]);
-});
-
 test('looks a name up once for each connection', async () => {
   let lookups = 0;
   const counting = openEgress({

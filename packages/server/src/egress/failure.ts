@@ -4,8 +4,6 @@ import type { Outcome } from '../core/outcome.ts';
 export class Failure extends Error {
   override readonly name = 'Failure';
   readonly outcome: Outcome;
-  /** Not one of undici's own codes, so that undici hands it on as it is. */
-  readonly code = 'SCHOOLBELL_FAILURE';
 
   constructor(outcome: Outcome) {
     super(outcome.kind);
@@ -15,17 +13,6 @@ export class Failure extends Error {
 
 const TLS_CODES =
   /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH|INVALID_CA|EPROTO)/;
-const RESET_CODES: ReadonlySet<string> = new Set([
-  'ECONNRESET',
-  'EPIPE',
-  'UND_ERR_SOCKET',
-  'UND_ERR_CLOSED',
-  'UND_ERR_DESTROYED',
-]);
-const OVERFLOW_CODES: ReadonlySet<string> = new Set([
-  'UND_ERR_HEADERS_OVERFLOW',
-  'HPE_HEADER_OVERFLOW',
-]);
 
 /** What went wrong while connecting, by the error's code. */
 export function connectOutcome(error: unknown, secure: boolean): Outcome {
@@ -41,22 +28,15 @@ export function connectOutcome(error: unknown, secure: boolean): Outcome {
 export function exchangeOutcome(error: unknown): Outcome {
   if (error instanceof Failure) return error.outcome;
   const code = codeOf(error);
-  if (OVERFLOW_CODES.has(code)) return { kind: 'headers_too_large' };
   if (TLS_CODES.test(code)) return { kind: 'tls_error', code };
-  if (RESET_CODES.has(code)) return { kind: 'connect_error', code: 'ECONNRESET' };
+  if (code === 'ECONNRESET' || code === 'EPIPE')
+    return { kind: 'connect_error', code: 'ECONNRESET' };
   return { kind: 'protocol_error', code };
 }
 
-/** The code of a system, TLS, parser or undici error; `UNKNOWN` when it has none. */
+/** The code of a system or TLS error; `UNKNOWN` when it has none. */
 export function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
   const hasCode = typeof error === 'object' && error !== null && 'code' in error;
-  if (hasCode && typeof error.code === 'string') return error.code;
-  return error instanceof Error ? parserReason(error) : 'UNKNOWN';
-}
-
-/** What undici's parser says in place of a code; never a word of what the receiver sent. */
-function parserReason({ name, message }: Error): string {
-  const reason = /\(([A-Za-z][A-Za-z0-9 ',/:-]+)\)$/.exec(message)?.[1];
-  return name === 'HTTPParserError' && reason !== undefined ? reason : 'UNKNOWN';
+  return hasCode && typeof error.code === 'string' ? error.code : 'UNKNOWN';
 }

@@ -1,4 +1,4 @@
-import { type Connection, MAX_IDLE_MS } from './connection.ts';
+import type { Connection } from './connection.ts';
 
 /** Gets a rested connection, or undefined when a new one is to be dialled. */
 export type Taker = (connection: Connection | undefined) => void;
@@ -21,6 +21,8 @@ export class Shelf {
   }
 }
 
+const SWEEP_MS = 1000;
+
 /** Connections between requests, by pool and origin. A connection is used again only after it has rested. */
 export class ConnectionPool {
   readonly #pools = new Map<string, Map<string, Shelf>>();
@@ -30,22 +32,26 @@ export class ConnectionPool {
   /** Those that have one turn before them, and those that have two. */
   #oneTurn: Connection[] = [];
   #twoTurns: Connection[] = [];
+  #sweeping: NodeJS.Timeout | undefined;
 
   constructor(maxIdle: number) {
     this.#maxIdle = maxIdle;
   }
 
   /**
-   * Hands over the connection that was used last, at once or as soon as one has rested: that takes
-   * less than a new one would, and the receiver sees no more of them than there are requests at a
-   * time.
+   * Hands over the connection that was used last as soon as it has rested, which takes less than a
+   * new one would: the receiver sees no more of them than there are requests at a time.
    */
   take(pool: string, origin: string, taker: Taker): void {
     const shelf = this.#pools.get(pool)?.get(origin);
     if (shelf === undefined) return taker(undefined);
-    const idle = this.#takeIdle(shelf);
-    if (idle === undefined && shelf.resting > shelf.waiting.length) shelf.waiting.push(taker);
-    else taker(idle);
+    if (shelf.resting <= shelf.waiting.length) {
+      const idle = this.#takeIdle(shelf);
+      if (idle === undefined) return taker(undefined);
+      // What it was sent meanwhile may not have been read yet.
+      this.rest(idle);
+    }
+    shelf.waiting.push(taker);
   }
 
   /** Where a new connection belongs. */
@@ -71,9 +77,10 @@ export class ConnectionPool {
   keep(connection: Connection): void {
     const { shelf } = connection;
     if (!connection.isUsable || shelf.isForgotten) return connection.close();
-    connection.idleSince = performance.now();
+    connection.startIdle(performance.now());
     shelf.idle.push(connection);
     this.#idle.add(connection);
+    this.#sweeping ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
     if (this.#idle.size > this.#maxIdle) this.#closeOldest();
   }
 
@@ -102,12 +109,13 @@ export class ConnectionPool {
 
   close(): void {
     for (const pool of this.#pools.keys()) this.forget(pool);
+    this.#stopSweeping();
   }
 
   #takeIdle(shelf: Shelf): Connection | undefined {
     for (let found = shelf.idle.pop(); found !== undefined; found = shelf.idle.pop()) {
       this.#idle.delete(found);
-      if (found.isUsable && performance.now() - found.idleSince < MAX_IDLE_MS) return found;
+      if (found.isUsable && !found.isTooOld(performance.now())) return found;
       found.close();
     }
     return undefined;
@@ -129,6 +137,22 @@ export class ConnectionPool {
     if (connection.isUsable && !shelf.isForgotten) return taker(connection);
     connection.close();
     taker(undefined);
+  }
+
+  /** What nothing is sent on any more is not kept open either. */
+  #sweep(): void {
+    const now = performance.now();
+    for (const connection of this.#idle) {
+      if (!connection.isTooOld(now)) continue;
+      this.#takeOut(connection);
+      connection.close();
+    }
+    if (this.#idle.size === 0) this.#stopSweeping();
+  }
+
+  #stopSweeping(): void {
+    clearInterval(this.#sweeping);
+    this.#sweeping = undefined;
   }
 
   #takeOut(connection: Connection): void {

@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import type { Socket } from 'node:net';
 import { connectOutcome, Failure } from './failure.ts';
-import { MAX_HEAD_BYTES } from './head-limit.ts';
+import { MAX_HEAD_BYTES } from './limits.ts';
 
 /** The operator's way out of the network, which every connection takes. */
 export type Proxy = {

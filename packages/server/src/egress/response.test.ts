@@ -17,7 +17,7 @@ test('a body that comes in very many chunks holds on to little more than its byt
   const before = held();
   const collectors = Array.from({ length: 20 }, () => new ResponseCollector());
   for (const collector of collectors) {
-    collector.head(200, {});
+    collector.head(200, []);
     for (let read = 0; read < 10; read += 1) {
       const bytes = Buffer.alloc(65_536, 'a');
       for (let at = 0; at < 60_000; at += 10) collector.data(bytes.subarray(at, at + 1));

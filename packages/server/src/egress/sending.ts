@@ -11,8 +11,6 @@ export class Sending implements Timed {
   /** What runs now, if it can be ended early. */
   running: { abort(failure: Failure): void } | undefined;
   phase: 'connect' | 'response' = 'connect';
-  /** What its name led to: looked up once, whatever happens afterwards. */
-  addresses: readonly string[] | undefined;
   /** Of the connection it is on. */
   certificateEndsAt: number | undefined;
   wasRepeated = false;
