@@ -198,12 +198,13 @@ export class Claimer {
   #take(lane: Lane): void {
     this.#wanting.delete(lane);
     lane.claiming = true;
-    lane.dueSinceClaim = Infinity;
+    // It is to bring all there is: what comes meanwhile need not queue up behind it in the store.
+    lane.nextDueAt = Infinity;
   }
 
   #receive(lane: Lane, claim: LaneClaim | undefined): void {
     lane.claiming = false;
-    lane.nextDueAt = Math.min(claim?.nextDueAt ?? Infinity, lane.dueSinceClaim);
+    lane.noteDue(claim?.nextDueAt ?? Infinity);
     this.#options.onClaimed(lane, claim?.deliveries ?? []);
     this.consider(lane);
   }
@@ -211,6 +212,7 @@ export class Claimer {
   /** The store's own trouble is reported where writes fail; here only time is given. */
   #comeBack(lane: Lane): void {
     lane.claiming = false;
+    lane.noteDue(this.#options.now());
     this.wakeAt(lane, this.#options.now() + RETRY_AFTER_FAILURE_MS);
   }
 

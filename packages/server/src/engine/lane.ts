@@ -40,10 +40,8 @@ export class Lane {
   #isProven = false;
   /** Nothing is sent before this moment. */
   restsUntil = 0;
-  /** When the store next has something for this lane; Infinity when it has nothing. */
+  /** When the store next has something for this lane; Infinity when it has nothing, or a claim is under way for all of it. */
   nextDueAt: number = Infinity;
-  /** Earliest due time learnt while a claim was on its way, which the claim's answer may not know. */
-  dueSinceClaim: number = Infinity;
   claiming = false;
   /** True while it waits for its turn in the fair queue. */
   waitsForTurn = false;
@@ -107,7 +105,7 @@ export class Lane {
 
   /** True when older deliveries wait in the store, so that new ones queue up behind them there. */
   isBehind(now: number): boolean {
-    return this.claiming || this.nextDueAt <= now;
+    return this.nextDueAt <= now;
   }
 
   /** How many deliveries of what lies in the past it could do next to nothing: a few for each request. */
@@ -115,14 +113,13 @@ export class Lane {
     const rests = Math.max(this.openUntil ?? 0, this.restsUntil) > now;
     const waiting = this.queue.length + this.reserved;
     const requests = Math.min(this.concurrency, CALM);
-    if (rests || this.isBehind(now) || waiting > requests) return 0;
+    if (rests || this.claiming || this.isBehind(now) || waiting > requests) return 0;
     return PAST_PER_REQUEST * requests;
   }
 
   /** Learns that the store has a delivery due at `at`. */
   noteDue(at: number): void {
     if (at < this.nextDueAt) this.nextDueAt = at;
-    if (this.claiming && at < this.dueSinceClaim) this.dueSinceClaim = at;
   }
 
   /** Learns from an attempt; `jitter` is a random number from 0 to 1. */

@@ -46,6 +46,13 @@ test('nothing is taken past what waits in the store for the same endpoint', () =
   assert.deepEqual([window.takes(lane, 4), window.takes(lane, 5)], [true, false]);
 });
 
+test('while a claim brings what waits, a quick endpoint takes what is new and a slow one leaves it room', () => {
+  const window = new Window(10_000_000);
+  const [quick, slow] = [learnt(laneOf('quick'), 1, 100), learnt(laneOf('slow'), 1000, 100)];
+  for (const lane of [quick, slow]) lane.claiming = true;
+  assert.deepEqual([window.takes(quick, 0), window.takes(slow, 0)], [true, false]);
+});
+
 test('it is full beyond its limit', () => {
   const [window, lane] = [new Window(10_000), laneOf('r')];
   const half = deliveryOf('half', 4500);

@@ -25,7 +25,9 @@ export class Window {
    */
   takes(lane: Lane, now: number): boolean {
     if (lane.isBehind(now)) return false;
-    return lane.room() > 0 || (lane.isQuick && this.#bytes < this.#limit / 2);
+    if (lane.isQuick && this.#bytes < this.#limit / 2) return true;
+    // What a claim is to bring may take all the room there is.
+    return !lane.claiming && lane.room() > 0;
   }
 
   /** How many deliveries of ordinary size still fit. */
