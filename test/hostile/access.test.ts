@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { request as httpRequest } from 'node:http';
+import { Agent, request as httpRequest } from 'node:http';
 import { after, before, test } from 'node:test';
 import { type Answer, caller, type Json, TestReceiver, TestServer } from '../e2e/harness.ts';
 import {
@@ -313,6 +313,33 @@ async function uselessKey(level: (typeof LEVELS)[number]): Promise<string | unde
 }
 
 let callers = 0;
+
+test('each call on one connection is judged by the key that it presents, and by what that may do now', async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const sockets = new Set<unknown>();
+  const { port } = new URL(server.running.url);
+  const statusWith = (key: string | undefined): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+      const path = '/webhooks/registrations';
+      const request = httpRequest({ host: '127.0.0.1', port, path, headers, agent }, (response) => {
+        sockets.add(response.socket);
+        response.resume().on('end', () => resolve(response.statusCode ?? 0));
+      });
+      request.on('error', reject);
+      request.end();
+    });
+  const keys = `/admin/tenants/${TENANT}/keys`;
+  const { json } = await admin('POST', keys, { Level: 'Read only', Name: 'one connection' });
+  const presented = [json.Key, json.Key, 'another', undefined, json.Key];
+  const statuses: number[] = [];
+  for (const key of presented) statuses.push(await statusWith(key));
+  await admin('DELETE', `${keys}/${json.Id}`);
+  statuses.push(await statusWith(json.Key));
+  assert.deepEqual(statuses, [200, 200, 401, 401, 200, 401]);
+  assert.equal(sockets.size, 1);
+  agent.destroy();
+});
 
 /** From a new address each time, so that the limit of failures stays out of it. */
 function ask(

@@ -3,7 +3,7 @@ import { AppError } from '../core/errors.ts';
 import type { Caller } from '../core/key.ts';
 import { DEFAULT_TENANT } from '../core/tenant.ts';
 import type { Library } from '../service/library.ts';
-import { credentialsOf } from './credentials.ts';
+import { digestOf } from './credentials.ts';
 import { FailureLimiter } from './failure-limiter.ts';
 import type { Access } from './route-deps.ts';
 
@@ -25,12 +25,12 @@ export function createAuthentication(
   return async (request, reply) => {
     const access = request.routeOptions.config.access ?? 'admin';
     if (access === 'open') return;
-    const key = credentialsOf(request.headers.authorization);
+    const digest = digestOf(request.raw);
     const identity =
-      key === undefined ? undefined : await identify(request, { access, key, library });
+      digest === undefined ? undefined : await identify(request, { access, digest, library });
     if (identity === undefined) {
       // A right key is never refused: behind a proxy all callers share one address.
-      if (key !== undefined) limiter.failed(request.ip, key);
+      if (digest !== undefined) limiter.failed(request.ip, digest);
       reply.header('www-authenticate', 'Basic realm="Schoolbell", charset="UTF-8"');
       throw new AppError('unauthorized', 'Authorization has been denied for this request.');
     }
@@ -42,7 +42,7 @@ export function createAuthentication(
 
 type Asked = {
   readonly access: Access;
-  readonly key: string;
+  readonly digest: string;
   readonly library: Pick<Library, 'keys' | 'tenants' | 'refresh'>;
 };
 
@@ -52,14 +52,14 @@ type Asked = {
  */
 async function identify(
   { headers }: FastifyRequest,
-  { access, key, library: { keys, tenants, refresh } }: Asked,
+  { access, digest, library: { keys, tenants, refresh } }: Asked,
 ): Promise<ReturnType<Library['keys']['authenticate']>> {
-  const known = access === 'publish' ? keys.authenticate(key) : undefined;
+  const known = access === 'publish' ? keys.authenticate(digest) : undefined;
   const asked = headers['schoolbell-tenant'];
   if (known !== undefined && (typeof asked !== 'string' || tenants.get(asked) !== undefined))
     return known;
   await refresh();
-  return keys.authenticate(key);
+  return keys.authenticate(digest);
 }
 
 /** The credential decides; only an admin names a tenant. A foreign one answers as an unknown one. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import { AppError } from '../core/errors.ts';
 
@@ -20,8 +19,8 @@ export class FailureLimiter {
   }
 
   /** Counts one more failure, or throws `too_many_requests` when there were too many. */
-  failed(address: string, key: string): void {
-    const sources = [networkOf(address), createHash('sha256').update(key).digest('base64')];
+  failed(address: string, keyDigest: string): void {
+    const sources = [networkOf(address), keyDigest];
     const waitMs = Math.max(...sources.map((source) => this.#waitMs(source)));
     if (waitMs > 0) {
       throw new AppError('too_many_requests', 'Too many failed tries. Wait a minute.', {

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+
 /** What a key may do. `Admin` belongs to the installation, the others to one tenant. */
 export const LEVELS = ['Read only', 'Full control', 'Publish'] as const;
 export type Level = (typeof LEVELS)[number];
@@ -22,3 +24,8 @@ export type Caller = {
   readonly keyId?: string;
   readonly keyName?: string;
 };
+
+/** What is kept of a key, and compared: its SHA-256, lower-case hexadecimal. */
+export function keyDigest(key: string): string {
+  return hash('sha256', key, 'hex');
+}

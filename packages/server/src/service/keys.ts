@@ -1,9 +1,9 @@
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { auditEntry, type Origin, SERVICE } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import { type Id, newId } from '../core/id.ts';
-import type { ApiKey, Level } from '../core/key.ts';
+import { type ApiKey, keyDigest, type Level } from '../core/key.ts';
 import type { Store } from '../store/port.ts';
 import { keyNote } from './audit.ts';
 import type { Keys, NewKey } from './library.ts';
@@ -28,7 +28,7 @@ export type KeysService = Keys & {
 export async function createKeys(deps: KeysDeps): Promise<KeysService> {
   const { store, clock } = deps;
   const byHash = new Map((await store.keys()).map((key) => [key.hash, key]));
-  const adminDigest = digest(deps.adminKey);
+  const adminDigest = keyDigest(deps.adminKey);
   const remove = (test: (key: ApiKey) => boolean): void => {
     for (const key of byHash.values()) if (test(key)) byHash.delete(key.hash);
   };
@@ -41,7 +41,7 @@ export async function createKeys(deps: KeysDeps): Promise<KeysService> {
         ...request,
         id,
         tenant,
-        hash: digest(key).toString('hex'),
+        hash: keyDigest(key),
         createdAt: clock.now(),
       };
       const change = {
@@ -77,23 +77,18 @@ export async function createKeys(deps: KeysDeps): Promise<KeysService> {
       remove((known) => known.id === id && known.tenant === tenant);
       if (key !== undefined) byHash.set(key.hash, key);
     },
-    authenticate: (key) => identify(key, { adminDigest, byHash, now: clock.now() }),
+    authenticate: (digest) => identify(digest, { adminDigest, byHash, now: clock.now() }),
   };
 }
 
-/** Look-up is by digest, so that its time tells nothing of how near a guess is. */
+/** Digests are compared and never keys, so that the time it takes tells nothing of how near a guess is. */
 function identify(
-  key: string,
-  known: { adminDigest: Buffer; byHash: ReadonlyMap<string, ApiKey>; now: number },
+  digest: string,
+  known: { adminDigest: string; byHash: ReadonlyMap<string, ApiKey>; now: number },
 ): Identity | undefined {
-  const presented = digest(key);
-  if (timingSafeEqual(presented, known.adminDigest)) return { level: 'Admin' };
-  const record = known.byHash.get(presented.toString('hex'));
+  if (digest === known.adminDigest) return { level: 'Admin' };
+  const record = known.byHash.get(digest);
   if (record === undefined || (record.expiresAt !== null && record.expiresAt <= known.now))
     return undefined;
   return { level: record.level, tenant: record.tenant, keyId: record.id, keyName: record.name };
-}
-
-function digest(key: string): Buffer {
-  return hash('sha256', key, 'buffer');
 }

@@ -200,9 +200,9 @@ export interface Keys {
   /** The key in clear is in this answer only. */
   create(tenant: string, request: NewKey, by?: Origin): Promise<{ record: ApiKey; key: string }>;
   revoke(tenant: string, id: string, by?: Origin): Promise<boolean>;
-  /** Who this key belongs to, in constant time; undefined for an unknown, revoked or expired one. */
+  /** Who the key of this `keyDigest` belongs to; undefined for an unknown, revoked or expired one. */
   authenticate(
-    key: string,
+    digest: string,
   ): { level: Level; tenant: string; keyId: Id; keyName: string } | { level: 'Admin' } | undefined;
 }
 
