@@ -30,6 +30,7 @@ const options = new Command('bench')
     cpuProf?: string;
   }>();
 
+/** For each server: several share the processors, and each has to come so far. */
 const WARM_UP_SECONDS = 8;
 const RAW_SECONDS = 1.5;
 
@@ -42,7 +43,7 @@ async function rounds(): Promise<Map<string, RatedRun[]>> {
   for (let round = 0; round < options.rounds; round += 1) {
     for (const each of cases) {
       const run = await measure(each, {
-        warmUpSeconds: WARM_UP_SECONDS,
+        warmUpSeconds: WARM_UP_SECONDS * options.nodes,
         seconds: options.seconds,
         ...(options.store === 'postgres' ? { postgresNodes: options.nodes } : {}),
         nodeFlags:

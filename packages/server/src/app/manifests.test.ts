@@ -76,6 +76,7 @@ function node(store: Store, day: { today: number }) {
   const acceptor = new Acceptor({
     store,
     waiting,
+    isAlone: () => true,
     now,
     index: { match: () => [{ registration: REGISTRATION, picks: null }] },
     subjectsOf: () => [],

@@ -28,6 +28,7 @@ function open({ accept, earlier, quota = Infinity }: Parts) {
   const acceptor = new Acceptor({
     store,
     waiting,
+    isAlone: () => true,
     now: () => 0,
     index: { match: () => [{ registration: REGISTRATION, picks: null }] },
     subjectsOf: () => [],

@@ -33,6 +33,8 @@ export type AcceptorOptions = MatchingOptions & {
   readonly store: Pick<Store, 'accept' | 'earlier' | 'queuesWrites'>;
   readonly waiting: Pick<Waiting, 'moved' | 'overQuota'>;
   readonly now: () => number;
+  /** False where other nodes write to the same store. */
+  readonly isAlone: () => boolean;
   readonly tally: Pick<Tally, 'published' | 'matched'>;
   /** Takes each delivery after its commit: `leased` ones were reserved, others wait in the store. */
   readonly onCommitted: (registration: Registration, delivery: Delivery, leased: boolean) => void;
@@ -50,6 +52,9 @@ const MAX_WAITING_LENGTH = 64 * 1024 * 1024;
 const MAX_CALLS_PER_COMMIT = 1000;
 /** So many events are handed over at once: the store writes them while others of the same turn are read. */
 const ENOUGH = { size: 16, sizeOf: ({ events }: AcceptRequest): number => events.length };
+
+/** After a commit a node lets the others have the store for as long, but no longer than this: what comes meanwhile shares the next. */
+const MAX_REST_MS = 12;
 
 type Prepared = {
   readonly kind: 'prepared';
@@ -77,7 +82,9 @@ export class Acceptor {
     this.#batcher = new Batcher({
       write: (requests) => this.#write(requests),
       maxItems: MAX_CALLS_PER_COMMIT,
-      ...(options.store.queuesWrites ? { maxWrites: 2, enough: ENOUGH } : {}),
+      ...(options.store.queuesWrites
+        ? { maxWrites: 2, enough: ENOUGH }
+        : { restMs: (tookMs) => (options.isAlone() ? 0 : Math.min(tookMs, MAX_REST_MS)) }),
     });
   }
 

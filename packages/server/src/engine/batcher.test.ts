@@ -83,6 +83,27 @@ test('held items go after a time, and at once when they are asked for', async (t
   await second;
 });
 
+test('after a write it rests as it is told, and what comes meanwhile is written together', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const sizes: number[] = [];
+  const write = (items: readonly number[]): Promise<readonly number[]> => {
+    sizes.push(items.length);
+    return Promise.resolve(items);
+  };
+  const batcher = new Batcher<number, number>({ write, maxItems: 10, restMs: () => 5000 });
+  assert.equal(await batcher.add(1), 1);
+  const two = batcher.add(2);
+  await new Promise(setImmediate);
+  const three = batcher.add(3);
+  await new Promise(setImmediate);
+  assert.deepEqual(sizes, [1]);
+  t.mock.timers.tick(5000);
+  assert.deepEqual([await two, await three, sizes], [2, 3, [1, 2]]);
+  const four = batcher.add(4);
+  await batcher.idle();
+  assert.deepEqual([await four, sizes], [4, [1, 2, 1]]);
+});
+
 test('held items are written when the batcher is asked to become idle', async () => {
   const { batcher, sizes } = counting(undefined, { items: 3, ms: 1_000_000 });
   const all = [batcher.add(1), batcher.add(2)];

@@ -14,6 +14,8 @@ export type BatcherOptions<In, Out> = {
   readonly enough?: { readonly size: number; readonly sizeOf: (item: In) => number };
   /** For what nobody waits for: items stay until there are so many, or for so long, or until `flush`. */
   readonly hold?: Hold<In>;
+  /** For how many milliseconds no write begins after one that took so many. */
+  readonly restMs?: (tookMs: number) => number;
 };
 
 export type Hold<In> = {
@@ -35,6 +37,7 @@ export class Batcher<In, Out> {
   #waitingSize = 0;
   #isUrgent = false;
   #writes = 0;
+  #restsUntil = 0;
   #turn: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #idle: (() => void)[] = [];
@@ -78,10 +81,14 @@ export class Batcher<In, Out> {
     const { hold, enough } = this.#options;
     if (enough !== undefined && this.#waitingSize >= enough.size) return this.flush();
     if (this.#writes > 0) return;
-    const mayWait = hold !== undefined && this.#idle.length === 0 && !this.#isUrgent;
-    if (mayWait && this.#waiting.length < hold.items)
-      this.#timer ??= setTimeout(() => this.flush(), hold.ms);
+    const waitMs = this.#idle.length > 0 || this.#isUrgent ? 0 : this.#waitMs(hold);
+    if (waitMs > 0) this.#timer ??= setTimeout(() => this.flush(), waitMs);
     else this.#turn ??= setImmediate(() => this.flush());
+  }
+
+  #waitMs(hold: Hold<In> | undefined): number {
+    const held = hold !== undefined && this.#waiting.length < hold.items ? hold.ms : 0;
+    return this.#restsUntil === 0 ? held : Math.max(held, this.#restsUntil - performance.now());
   }
 
   get #mayWrite(): boolean {
@@ -92,6 +99,7 @@ export class Batcher<In, Out> {
     this.#writes += 1;
     this.#disarm();
     const batch = this.#take();
+    const from = performance.now();
     try {
       const results = await this.#options.write(batch.map((waiting) => waiting.item));
       settleAll(batch, results);
@@ -99,8 +107,14 @@ export class Batcher<In, Out> {
       for (const waiting of batch) waiting.reject(error);
     }
     this.#writes -= 1;
+    this.#rest(from, performance.now());
     this.#arrange();
     if (this.#writes === 0 && this.#waiting.length === 0) this.#tellIdle();
+  }
+
+  #rest(from: number, now: number): void {
+    const ms = this.#options.restMs?.(now - from) ?? 0;
+    this.#restsUntil = ms > 0 ? now + ms : 0;
   }
 
   #disarm(): void {

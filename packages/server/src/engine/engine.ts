@@ -82,6 +82,7 @@ export class Engine {
       refresh: configuration.refresh,
       index: this.#roster.index,
       now,
+      isAlone: () => this.#shards.isAlone(),
       subjectsOf: options.subjectsOf,
       tally: options.tally,
       reserve: (registration, delivery) => this.#reserve(registration, delivery),

@@ -65,8 +65,13 @@ export class Shards {
   }
 
   owns(ref: RegistrationRef): boolean {
-    // A node that is alone has all of them, and is asked several times for each delivery.
-    return this.#owned.size === SHARDS || this.#owned.has(shardOf(ref));
+    // Asked several times for each delivery.
+    return this.isAlone() || this.#owned.has(shardOf(ref));
+  }
+
+  /** A node that is alone has all of them. */
+  isAlone(): boolean {
+    return this.#owned.size === SHARDS;
   }
 
   /** False when others may have taken over: nothing new may be sent. */
