@@ -95,12 +95,13 @@ export class Connection {
   #onData(bytes: Buffer): void {
     if (this.#exchange === undefined) return this.close();
     const { answer } = this.#exchange;
+    let taken: number;
     try {
-      const taken = answer.read(bytes);
-      if (answer.isComplete) this.#onAnswer(answer, taken < bytes.length);
+      taken = answer.read(bytes);
     } catch (error) {
-      this.abort(error);
+      return this.abort(error);
     }
+    if (answer.isComplete) this.#onAnswer(answer, taken < bytes.length);
   }
 
   /** A request that was not read to its end, or an answer with something behind it, are the last. */
@@ -117,10 +118,10 @@ export class Connection {
   }
 
   #onClose(): void {
-    if (this.#gone) return;
-    this.#gone = true;
     this.#closed = true;
     this.#fail(this.#error ?? new Failure({ kind: 'connect_error', code: 'ECONNRESET' }));
+    if (this.#gone) return;
+    this.#gone = true;
     this.#onClosed();
   }
 

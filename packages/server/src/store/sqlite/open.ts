@@ -7,13 +7,40 @@ export function openForWriting(path: string): DatabaseSync {
   database.exec('pragma page_size = 8192');
   database.exec('pragma journal_mode = wal');
   database.exec('pragma synchronous = full');
-  database.exec('pragma wal_autocheckpoint = 8000');
+  database.exec(`pragma wal_autocheckpoint = ${MAX_LOG_PAGES}`);
   database.exec('pragma cache_size = -32768');
   database.exec('pragma temp_store = memory');
   // What is removed is overwritten: a learner who was erased is nowhere in the file.
   database.exec('pragma secure_delete = on');
   database.exec(BUSY_TIMEOUT);
   return database;
+}
+
+/** Where the log has so many pages a commit brings the last of them into the file, and the log begins anew. */
+const MAX_LOG_PAGES = 16_000;
+/** When so many wait in the log they are brought into the file beside the writing. */
+const CHECKPOINT_PAGES = 2000;
+
+/** Opens the database for `checkpoint` beside the writer. */
+export function openForCheckpoints(path: string): DatabaseSync {
+  const database = new DatabaseSync(path);
+  database.exec('pragma wal_autocheckpoint = 0');
+  database.exec('pragma synchronous = full');
+  return database;
+}
+
+/**
+ * Brings what was committed from the log of writes into the file, where there is enough of it. Nobody
+ * waits for it, and what fails is left to the writer, who says so.
+ */
+export function checkpoint(database: DatabaseSync): void {
+  try {
+    const { log, checkpointed } = database.prepare('pragma wal_checkpoint(noop)').get() ?? {};
+    if (Number(log) - Number(checkpointed) < CHECKPOINT_PAGES) return;
+    database.exec('pragma wal_checkpoint(passive)');
+  } catch {
+    // The writer meets it too.
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -14,6 +14,28 @@ import { openSqliteStore } from './store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'schoolbell-store-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
+
+function eventOf(action: string): NewEvent {
+  const now = Date.now();
+  return {
+    id: newId(now),
+    tenant: 't',
+    acceptedAt: now,
+    occurredAt: null,
+    payload: '{}',
+    actions: [action],
+    deliveries: [
+      {
+        id: newId(now),
+        registrationId: 'r',
+        state: 'pending',
+        leased: false,
+        picks: null,
+        orderKeys: null,
+      },
+    ],
+  };
+}
 
 let stores = 0;
 storeContract(async () => {
@@ -35,6 +57,18 @@ test('what was accepted is there after the process was killed', async () => {
   const { pending } = await store.recover(ALL_SHARDS);
   assert.equal(pending.length, 1);
   for (const id of accepted) assert.notEqual(await store.event('t', id), undefined, id);
+  await store.close();
+});
+
+test('what is committed gets from the log into the file while nobody waits for it', async () => {
+  const path = join(folder, 'log.db');
+  const store = await openSqliteStore({ path });
+  const payload = 'x'.repeat(1_000_000);
+  for (let n = 0; n < 30; n += 1) {
+    await store.accept([{ events: [{ ...eventOf('Large'), payload }], idempotency: null }]);
+  }
+  // A commit itself would do it at four times as much.
+  while (statSync(path).size < 10_000_000) await new Promise(setImmediate);
   await store.close();
 });
 
@@ -110,26 +144,9 @@ test('events are found by the paths that were given last, given again or not', a
 
 test('a rare one is found behind many others, and the pages of many hold each once', async () => {
   const store = await openSqliteStore({ path: join(folder, 'many.db') });
-  const now = Date.now();
-  const made = (action: string): NewEvent => ({
-    id: newId(now),
-    tenant: 't',
-    acceptedAt: now,
-    occurredAt: null,
-    payload: '{}',
-    actions: [action],
-    deliveries: [
-      {
-        id: newId(now),
-        registrationId: 'r',
-        state: 'pending',
-        leased: false,
-        picks: null,
-        orderKeys: null,
-      },
-    ],
-  });
-  const events = Array.from({ length: 41_000 }, (_, n) => made(n % 20_000 < 2 ? 'Rare' : 'Usual'));
+  const events = Array.from({ length: 41_000 }, (_, n) =>
+    eventOf(n % 20_000 < 2 ? 'Rare' : 'Usual'),
+  );
   await store.accept([{ events, idempotency: null }]);
   while ((await store.index({}, 5000)) === 5000);
   const rare = events.filter(({ actions }) => actions[0] === 'Rare').toReversed();

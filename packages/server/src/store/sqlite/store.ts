@@ -33,7 +33,8 @@ export async function openSqliteStore({ path }: { readonly path: string }): Prom
   const writer = new Channel(threadOf('writer'), { path });
   await writer.call('ready').catch(refuse);
   const reader = new Channel(threadOf('reader'), { path });
-  return createStore(writer, reader);
+  const checkpointer = new Channel(threadOf('checkpointer'), { path });
+  return createStore(writer, reader, checkpointer);
 }
 
 /** What keeps a store from being opened is for its operator to solve. */
@@ -43,11 +44,11 @@ function refuse(cause: unknown): never {
 }
 
 /** A module beside this one: TypeScript in a checkout, JavaScript as published. */
-function threadOf(name: 'writer' | 'reader'): URL {
+function threadOf(name: 'writer' | 'reader' | 'checkpointer'): URL {
   return new URL(`./${name}${extname(import.meta.url)}`, import.meta.url);
 }
 
-function createStore(writer: Channel, reader: Channel): Store {
+function createStore(writer: Channel, reader: Channel, checkpointer: Channel): Store {
   return {
     queuesWrites: true,
     accept: (batch: readonly Publication[]) =>
@@ -105,7 +106,7 @@ function createStore(writer: Channel, reader: Channel): Store {
     putSetting: (name, value) => writer.call('putSetting', name, value),
     check: () => writer.call('check'),
     close: async () => {
-      await reader.close();
+      await Promise.all([reader.close(), checkpointer.close()]);
       await writer.close();
     },
   };
