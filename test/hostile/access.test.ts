@@ -312,8 +312,6 @@ async function uselessKey(level: (typeof LEVELS)[number]): Promise<string | unde
   return Key;
 }
 
-let callers = 0;
-
 test('each call on one connection is judged by the key that it presents, and by what that may do now', async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const sockets = new Set<unknown>();
@@ -340,6 +338,8 @@ test('each call on one connection is judged by the key that it presents, and by 
   assert.equal(sockets.size, 1);
   agent.destroy();
 });
+
+let callers = 0;
 
 /** From a new address each time, so that the limit of failures stays out of it. */
 function ask(

@@ -1,4 +1,6 @@
 export const MAX_HEADERS = 20;
+/** A header's name: a token (RFC 9110, 5.1). */
+export const HEADER_NAME: RegExp = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const MAX_NAME_LENGTH = 64;
 const MAX_VALUE_LENGTH = 4096;
 const MAX_TOTAL_LENGTH = 8192;
@@ -99,8 +101,7 @@ export function refuseHeaders(headers: Headers): string | undefined {
 
 function refuseName(name: string): string | undefined {
   const shown = JSON.stringify(name.slice(0, MAX_NAME_LENGTH));
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
-    return `The header name ${shown} is not a valid one.`;
+  if (!HEADER_NAME.test(name)) return `The header name ${shown} is not a valid one.`;
   if (name.length > MAX_NAME_LENGTH)
     return `The header name ${shown}… is longer than ${MAX_NAME_LENGTH} characters.`;
   const lower = name.toLowerCase();

@@ -170,13 +170,11 @@ describe('an answer', () => {
   });
 
   test('of many small chunks in one piece takes no longer than its bytes do', () => {
-    const bytes = latin1(`${CHUNKED}${'1\r\na\r\n'.repeat(10_000)}0\r\n\r\n`);
+    const bytes = latin1(`${CHUNKED}${'1\r\na\r\n'.repeat(60_000)}0\r\n\r\n`);
     const from = performance.now();
-    for (let round = 0; round < 20; round += 1) {
-      const outcome = outcomeOf([bytes]);
-      assert.ok(outcome !== 'unfinished' && outcome.kind === 'response');
-      assert.equal(outcome.response.body.length, 10_000);
-    }
+    const outcome = outcomeOf([bytes]);
+    assert.ok(outcome !== 'unfinished' && outcome.kind === 'response');
+    assert.equal(outcome.response.body.length, 60_000);
     assert.ok(performance.now() - from < 2000);
   });
 

@@ -157,9 +157,8 @@ class GuardedEgress implements Egress {
 
   /** What went to a server that had closed the connection is sent once more, on a new one. */
   #onExchanged(sending: Sending, end: ExchangeEnd): void {
-    const again = end.wasStale && !sending.wasRepeated && !sending.isOver && !this.#closed;
+    const again = end.wasStale && !sending.isOver && !this.#closed;
     if (!again) return sending.end(end.outcome);
-    sending.wasRepeated = true;
     void this.#onNewSocket(sending);
   }
 }

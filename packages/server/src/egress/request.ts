@@ -1,8 +1,8 @@
+import { HEADER_NAME } from '../core/header-rules.ts';
 import { Failure } from './failure.ts';
 import type { OutboundRequest } from './port.ts';
 import type { Target } from './uri.ts';
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const TARGET = /^\/[\x21-\x7e]*$/;
 
@@ -14,7 +14,7 @@ export function requestBytes(request: OutboundRequest, { path, host }: Target): 
   if (!TARGET.test(path) || !VALUE.test(host)) throw unsendable();
   let head = `${request.method} ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n`;
   for (const [name, value] of request.headers) {
-    if (!TOKEN.test(name) || !VALUE.test(value)) throw unsendable();
+    if (!HEADER_NAME.test(name) || !VALUE.test(value)) throw unsendable();
     head += `${name}: ${value}\r\n`;
   }
   const { body } = request;
@@ -27,5 +27,5 @@ export function requestBytes(request: OutboundRequest, { path, host }: Target): 
 }
 
 function unsendable(): Failure {
-  return new Failure({ kind: 'protocol_error', code: 'INVALID_REQUEST' });
+  return new Failure({ kind: 'blocked', rule: 'headers' });
 }

@@ -13,7 +13,6 @@ export class Sending implements Timed {
   phase: 'connect' | 'response' = 'connect';
   /** Of the connection it is on. */
   certificateEndsAt: number | undefined;
-  wasRepeated = false;
   isOver = false;
   /** The clock of a request that has a time of its own. */
   timer: NodeJS.Timeout | undefined;

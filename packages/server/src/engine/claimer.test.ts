@@ -25,7 +25,8 @@ async function scene(most = 64) {
     store: {
       claim: (lanes: readonly LaneRoom[], now: number) => {
         calls.push('claim');
-        return store.claim(lanes, now);
+        const failure = failures.pop();
+        return failure === undefined ? store.claim(lanes, now) : Promise.reject(failure);
       },
       claimArrived: (arrivals: readonly Arrival[]) => {
         calls.push('claim arrived');
@@ -101,24 +102,32 @@ test('more than the lane has room for waits in the store', async () => {
   assert.deepEqual([calls, claimed], [['claim'], ids.slice(0, -1)]);
 });
 
-test('where the store does not answer the lane is looked through a second later', async () => {
-  mock.timers.enable({ apis: ['setTimeout'] });
-  try {
-    const { lane, claimer, calls, claimed, failures, clock, acceptElsewhere, quiet } =
-      await scene();
-    await acceptElsewhere('1');
-    failures.push(new Error('away'));
-    claimer.arrive(lane, ['1']);
-    await quiet();
-    assert.deepEqual([calls, claimed, lane.reserved], [['claim arrived'], [], 0]);
-    clock.now += 1000;
-    mock.timers.tick(1000);
-    await quiet();
-    assert.deepEqual([calls, claimed], [['claim arrived', 'claim'], ['1']]);
-  } finally {
-    mock.timers.reset();
-  }
-});
+for (const [what, first] of [
+  ['what arrived', 'claim arrived'],
+  ['what waits', 'claim'],
+] as const) {
+  test(`where the store does not answer for ${what} the lane is looked through a second later`, async () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      const { lane, claimer, calls, claimed, failures, clock, acceptElsewhere, quiet } =
+        await scene();
+      await acceptElsewhere('1');
+      failures.push(new Error('away'));
+      if (first === 'claim') {
+        lane.noteDue(NOW);
+        claimer.consider(lane);
+      } else claimer.arrive(lane, ['1']);
+      await quiet();
+      assert.deepEqual([calls, claimed, lane.reserved], [[first], [], 0]);
+      clock.now += 1000;
+      mock.timers.tick(1000);
+      await quiet();
+      assert.deepEqual([calls, claimed], [[first, 'claim'], ['1']]);
+    } finally {
+      mock.timers.reset();
+    }
+  });
+}
 
 test('a lane that is over gets nothing, and no other waits for it', async () => {
   const { lane, claimer, calls, claimed, acceptElsewhere, quiet } = await scene();
