@@ -10,31 +10,25 @@ export const MAX_SUBJECTS = 1000;
 export const MAX_SUBJECT_LENGTH = 320;
 
 /**
- * The subjects that a filter's paths find in a parsed notification, each once, in the order of the
+ * What a parsed notification is found by, by a filter's paths: each key once, in the order of the
  * paths. What is missing or of another type is left out: a publisher may send less than the schema.
  */
-export function extractSubjects(
-  filter: Pick<Filter, 'subjects'>,
+export function subjectKeysIn(
+  subjects: readonly SubjectPath[],
   notification: unknown,
-): readonly Subject[] {
-  const found = new Map<string, Subject>();
-  for (const { kind, path } of filter.subjects) {
-    visit(notification, stepsOf(path), (leaf) => {
-      const value = subjectText(leaf);
-      if (value !== undefined && found.size < MAX_SUBJECTS)
-        found.set(`${kind} ${value}`, { kind, value });
-    });
-  }
-  return [...found.values()];
+): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const { kind, path } of subjects) visit(notification, stepsOf(path), 0, { kind, found });
+  return found;
 }
 
-/** The subjects of a notification's JSON text, each as one text; none for a filter that is not known. */
+/** The same of a notification's JSON text; nothing for a filter that is not known. */
 export function subjectKeys(
   filter: Pick<Filter, 'subjects'> | undefined,
   text: string,
 ): readonly string[] {
   if (filter === undefined || filter.subjects.length === 0) return [];
-  return extractSubjects(filter, JSON.parse(text)).map(subjectKey);
+  return [...subjectKeysIn(filter.subjects, JSON.parse(text))];
 }
 
 type Step = { readonly name: string; readonly isList: boolean };
@@ -56,19 +50,21 @@ function stepsOf(path: string): readonly Step[] {
   return steps;
 }
 
-/** Hands over every value at a path such as `Users[].Id`. */
-function visit(
-  value: unknown,
-  steps: readonly Step[],
-  take: (leaf: unknown) => void,
-  at = 0,
-): void {
+type Finding = { readonly kind: Subject['kind']; readonly found: Set<string> };
+
+/** Adds the key of every value at a path such as `Users[].Id`. */
+function visit(value: unknown, steps: readonly Step[], at: number, finding: Finding): void {
   const step = steps[at];
-  if (step === undefined) return take(value);
+  if (step === undefined) return add(value, finding);
   const member = memberOf(value, step.name);
-  if (!step.isList) return visit(member, steps, take, at + 1);
+  if (!step.isList) return visit(member, steps, at + 1, finding);
   if (!Array.isArray(member)) return;
-  for (const item of member) visit(item, steps, take, at + 1);
+  for (const item of member) visit(item, steps, at + 1, finding);
+}
+
+function add(leaf: unknown, { kind, found }: Finding): void {
+  const value = subjectText(leaf);
+  if (value !== undefined && found.size < MAX_SUBJECTS) found.add(subjectKey({ kind, value }));
 }
 
 /** Own members only: a path must not reach what every object inherits. */
@@ -89,7 +85,10 @@ function subjectText(value: unknown): string | undefined {
  * `@` or a backslash) are the same in any case; ids are not.
  */
 export function subjectKey({ kind, value }: Subject): string {
-  return `${kind} ${/[@\\]/.test(value) ? value.normalize('NFC').toLowerCase() : value}`;
+  if (!/[@\\]/.test(value)) return `${kind} ${value}`;
+  // Printable ASCII is the same in every form of Unicode.
+  const normal = /[^ -~]/.test(value) ? value.normalize('NFC') : value;
+  return `${kind} ${normal.toLowerCase()}`;
 }
 
 /** What the notifications of an action are found by. */
@@ -113,7 +112,7 @@ export function eventKeys(
   notifications: readonly string[],
 ): readonly EventKey[] {
   if (actions.length === 1)
-    return [...keysOf(paths, actions[0] ?? '', notifications[0] ?? '')].map((key) => [key, null]);
+    return keysOf(paths, actions[0] ?? '', notifications[0] ?? '').map((key) => [key, null]);
   const found = new Map<string, number[]>();
   for (const [index, action] of actions.entries()) {
     for (const key of keysOf(paths, action, notifications[index] ?? '')) {
@@ -143,12 +142,9 @@ export function possibleKeys(notification: string): ReadonlySet<string> {
 
 const KINDS = ['learner', 'course'] as const;
 
-function keysOf(paths: SubjectPaths, action: string, notification: string): ReadonlySet<string> {
+function keysOf(paths: SubjectPaths, action: string, notification: string): readonly string[] {
   const name = action.toLowerCase();
   const subjects = Object.hasOwn(paths, name) ? (paths[name] ?? []) : [];
-  const found =
-    subjects.length === 0 || notification === ERASED
-      ? []
-      : extractSubjects({ subjects }, JSON.parse(notification));
-  return new Set([actionKey(action), ...found.map(subjectKey)]);
+  const found = notification === ERASED ? [] : subjectKeys({ subjects }, notification);
+  return [actionKey(action), ...found];
 }
