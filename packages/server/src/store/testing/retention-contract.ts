@@ -2,13 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { attemptOf } from '../../core/testing/attempt.ts';
 import { NOTIFICATION_SEPARATOR } from '../../core/delivery.ts';
-import { type Id, idAt, newId } from '../../core/id.ts';
+import type { Id } from '../../core/id.ts';
 import type { SubjectPaths } from '../../core/subjects.ts';
 import type { NewDelivery, PrunedSome, PruneSome, Store } from '../port.ts';
+import { DAY_MS, idOf, NOW } from './build.ts';
 import { openForTests, type OpenStore } from './open-store.ts';
 
-const DAY_MS = 86_400_000;
-const NOW = Date.UTC(2026, 8, 1);
 const OLD = NOW - 3 * DAY_MS;
 const PATHS: SubjectPaths = {
   done: [{ kind: 'learner', path: 'Email' }],
@@ -28,9 +27,6 @@ export function retentionContract(open: OpenStore): void {
     tenantNumber += 1;
     tenant = `keeping${tenantNumber}`;
   };
-
-  /** Ids of one process never go back in time; these do. */
-  const idOf = (at: number): Id => idAt(at) + newId(0).slice(12);
 
   const publish = async (
     at: number,

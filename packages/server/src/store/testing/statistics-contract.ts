@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Id, newId } from '../../core/id.ts';
+import type { Id } from '../../core/id.ts';
 import { ALL, type Counts, emptyCounts, type StatisticsRow, STEPS } from '../../core/statistics.ts';
 import type { Store } from '../port.ts';
+import { idOf } from './build.ts';
 import { openForTests, type OpenStore } from './open-store.ts';
 
 const NOW = Date.UTC(2026, 8, 1, 9, 30);
@@ -39,10 +40,10 @@ export function statisticsContract(open: OpenStore): void {
     store.statistics({ tenant, registrationId: ALL, action: ALL, ...place, from, to });
 
   const wait = async (registrationId: Id, state: 'pending' | 'held', at: number): Promise<Id> => {
-    const id = newId(at);
+    const id = idOf(at);
     const place = { registrationId, state, leased: false, picks: null, orderKeys: null } as const;
     const [payload, actions] = ['{"Action":"A"}', ['A']];
-    const event = { id: newId(at), tenant, acceptedAt: at, occurredAt: null, payload, actions };
+    const event = { id: idOf(at), tenant, acceptedAt: at, occurredAt: null, payload, actions };
     const events = [{ ...event, deliveries: [{ id, ...place }] }];
     await store.accept([{ events, idempotency: null }]);
     return id;

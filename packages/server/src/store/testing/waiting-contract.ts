@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newId } from '../../core/id.ts';
-import type { NewDelivery, NewEvent, Store } from '../port.ts';
+import type { Store } from '../port.ts';
+import { delivery, event, NOW } from './build.ts';
 import { openForTests, type OpenStore } from './open-store.ts';
-
-const NOW = Date.UTC(2026, 8, 1);
 
 /** What a driver tells of what waits, and of keys that were used. */
 export function waitingContract(open: OpenStore): void {
@@ -13,37 +11,18 @@ export function waitingContract(open: OpenStore): void {
     store = opened;
   });
 
-  const delivery = (registrationId: string, state: NewDelivery['state']): NewDelivery => ({
-    id: newId(NOW),
-    registrationId,
-    state,
-    leased: false,
-    picks: null,
-    orderKeys: null,
-  });
-
-  const eventOf = (tenant: string, ...deliveries: readonly NewDelivery[]): NewEvent => ({
-    id: newId(NOW),
-    tenant,
-    acceptedAt: NOW,
-    occurredAt: null,
-    payload: '{"Action":"A"}',
-    actions: ['A'],
-    deliveries,
-  });
-
   const counted = async () =>
     (await store.unfinished()).toSorted((a, b) => (a.tenant < b.tenant ? -1 : 1));
 
   test('what waits is counted by tenant and state, what has ended is not', async () => {
     assert.deepEqual(await counted(), []);
-    const ends = delivery('r1', 'pending');
+    const ends = delivery('r1');
     const events = [
-      eventOf('a', ends, delivery('r2', 'pending'), delivery('r3', 'held')),
-      eventOf('a', delivery('r2', 'pending')),
-      eventOf('b', delivery('r1', 'held')),
-      eventOf('b-2', delivery('r1', 'pending')),
-      eventOf('c'),
+      event('a', [ends, delivery('r2'), delivery('r3', { state: 'held' })]),
+      event('a', [delivery('r2')]),
+      event('b', [delivery('r1', { state: 'held' })]),
+      event('b-2', [delivery('r1')]),
+      event('c', []),
     ];
     await store.accept([{ events, idempotency: null }]);
     assert.deepEqual(await counted(), [
@@ -59,7 +38,7 @@ export function waitingContract(open: OpenStore): void {
 
   test('thousands of tenants are all counted', async () => {
     const tenants = Array.from({ length: 3000 }, (_, n) => `many${n}`);
-    const events = tenants.map((tenant) => eventOf(tenant, delivery('r', 'pending')));
+    const events = tenants.map((tenant) => event(tenant, [delivery('r')]));
     await store.accept([{ events, idempotency: null }]);
     const found = (await store.unfinished()).filter(({ tenant }) => tenant.startsWith('many'));
     assert.deepEqual(new Set(found.map(({ tenant }) => tenant)), new Set(tenants));

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attemptOf } from '../core/testing/attempt.ts';
-import type { Outcome } from '../core/outcome.ts';
-import { type Id, newId } from '../core/id.ts';
-import { ALL_SHARDS } from '../core/shard.ts';
-import type { NewDelivery, NextState, Store } from './port.ts';
-import { openForTests, type OpenStore } from './testing/open-store.ts';
+import { attemptOf } from '../../core/testing/attempt.ts';
+import type { Outcome } from '../../core/outcome.ts';
+import { type Id, newId } from '../../core/id.ts';
+import { ALL_SHARDS } from '../../core/shard.ts';
+import type { NewDelivery, NextState, Store } from '../port.ts';
+import { openForTests, type OpenStore } from './open-store.ts';
 
 const NOW = Date.UTC(2026, 8, 1);
 const LATER = NOW + 60_000;
