@@ -5,12 +5,11 @@ import type { Outcome } from '../../core/outcome.ts';
 import { type Id, newId } from '../../core/id.ts';
 import { ALL_SHARDS } from '../../core/shard.ts';
 import type { NewDelivery, NextState, Store } from '../port.ts';
+import { DELIVERED, event, NOW } from './build.ts';
 import { openForTests, type OpenStore } from './open-store.ts';
 
-const NOW = Date.UTC(2026, 8, 1);
 const LATER = NOW + 60_000;
 const AGAIN: NextState = { state: 'pending', dueAt: LATER, step: 1 };
-const DELIVERED: NextState = { state: 'delivered', reason: null };
 const EXHAUSTED: NextState = { state: 'exhausted', reason: 'used up' };
 const FAILED: Outcome = { kind: 'timeout', phase: 'response', afterMs: 1 };
 
@@ -38,15 +37,7 @@ export function orderContract(open: OpenStore): void {
       const place = { id: newId(NOW), registrationId: 'r', picks: null };
       return { ...place, state: 'pending', leased: false, orderKeys, ...rest };
     });
-    const events = made.map((delivery) => ({
-      id: newId(NOW),
-      tenant,
-      acceptedAt: NOW,
-      occurredAt: null,
-      payload: '{"Action":"A"}',
-      actions: ['A'],
-      deliveries: [delivery],
-    }));
+    const events = made.map((delivery) => event(tenant, [delivery]));
     await store.accept([{ events, idempotency: null }]);
     return made.map(({ id }) => id);
   };
