@@ -29,11 +29,16 @@ test('endpoints that fail are switched off after a time, or never', () => {
   assert.deepEqual([after('never'), after('Never'), after('0')], [null, null, null]);
 });
 
-test('a thread sends where there is a core for it, or as many as are asked for', () => {
-  const threads = (sendingThreads?: string): number =>
-    readConfig(sendingThreads === undefined ? {} : { sendingThreads }, {}).sendingThreads;
-  const auto = availableParallelism() > 1 ? 1 : 0;
-  assert.deepEqual([threads(), threads('auto'), threads('0'), threads('16')], [auto, auto, 0, 16]);
+test('a thread sends where a core is left for it, or as many as are asked for', () => {
+  const threads = (sendingThreads: string, databaseUrl?: string): number =>
+    readConfig({ sendingThreads, ...(databaseUrl === undefined ? {} : { databaseUrl }) }, {})
+      .sendingThreads;
+  const cores = availableParallelism();
+  // The embedded store has a thread of its own that writes.
+  assert.equal(readConfig({}, {}).sendingThreads, cores > 2 ? 1 : 0);
+  assert.equal(threads('auto'), cores > 2 ? 1 : 0);
+  assert.equal(threads('auto', 'postgres://localhost/schoolbell'), cores > 1 ? 1 : 0);
+  assert.deepEqual([threads('0'), threads('16')], [0, 16]);
 });
 
 test('a list is split at commas and trimmed', () => {

@@ -73,12 +73,13 @@ export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
 ): Config {
   const read = new Reader(flags, env);
+  const databaseUrl = read.databaseUrl('databaseUrl');
   return {
     host: read.text('host'),
     port: read.number('port', { min: 0, max: 65_535 }),
     baseUrl: read.url('baseUrl'),
     dataDir: read.text('data'),
-    databaseUrl: read.databaseUrl('databaseUrl'),
+    databaseUrl,
     databaseListenUrl: read.databaseUrl('databaseListenUrl'),
     databasePooler: read.switch('databasePooler'),
     databasePoolSize: read.number('databasePoolSize', { min: 2, max: 1000 }),
@@ -103,7 +104,7 @@ export function readConfig(
     switchOffFailures: read.number('switchOffFailures', { min: 1, max: 1_000_000 }),
     concurrency: read.number('concurrency', { min: 1, max: 256 }),
     maxInFlight: read.number('maxInFlight', { min: 1, max: 10_000 }),
-    sendingThreads: read.threads('sendingThreads'),
+    sendingThreads: read.threads('sendingThreads', databaseUrl === null ? 2 : 1),
     maxPending: read.number('maxPending', { min: 1, max: MAX_QUOTA }),
     retentionMs: read.duration('retention', { min: 60_000, max: 3_650 * 86_400_000 }),
     auditRetentionMs: read.duration('auditRetention', {
@@ -151,9 +152,9 @@ class Reader {
     return this.#within(name, value, bounds, unit);
   }
 
-  /** `auto`: another thread where it has a core to run on. */
-  threads(name: OptionName): number {
-    if (this.text(name) === 'auto') return availableParallelism() > 1 ? 1 : 0;
+  /** `auto`: another thread where those that are always busy, so many, leave it a core. */
+  threads(name: OptionName, busy: number): number {
+    if (this.text(name) === 'auto') return availableParallelism() > busy ? 1 : 0;
     return this.number(name, { min: 0, max: 16 }, '`auto` or a whole number');
   }
 

@@ -246,7 +246,7 @@ export const OPTIONS: Readonly<Record<OptionName, Option>> = {
     flag: 'sending-threads',
     kind: 'text',
     placeholder: '<number>',
-    help: 'Threads that sign and send, besides the one that accepts and decides: 0 to 16. `auto` is one where there is more than one core, else none.',
+    help: 'Threads that sign and send, besides the one that accepts and decides: 0 to 16. `auto` is one where a core is left for it: from three cores on, or from two on PostgreSQL; else none.',
     default: 'auto',
   },
   maxPending: {
