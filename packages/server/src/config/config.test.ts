@@ -30,15 +30,13 @@ test('endpoints that fail are switched off after a time, or never', () => {
 });
 
 test('a thread sends where a core is left for it, or as many as are asked for', () => {
-  const threads = (sendingThreads: string, databaseUrl?: string): number =>
-    readConfig({ sendingThreads, ...(databaseUrl === undefined ? {} : { databaseUrl }) }, {})
-      .sendingThreads;
+  const threads = (flags: Parameters<typeof readConfig>[0]): number =>
+    readConfig(flags, {}).sendingThreads;
   const cores = availableParallelism();
   // The embedded store has a thread of its own that writes.
-  assert.equal(readConfig({}, {}).sendingThreads, cores > 2 ? 1 : 0);
-  assert.equal(threads('auto'), cores > 2 ? 1 : 0);
-  assert.equal(threads('auto', 'postgres://localhost/schoolbell'), cores > 1 ? 1 : 0);
-  assert.deepEqual([threads('0'), threads('16')], [0, 16]);
+  assert.equal(threads({}), cores > 2 ? 1 : 0);
+  assert.equal(threads({ databaseUrl: 'postgres://localhost/schoolbell' }), cores > 1 ? 1 : 0);
+  assert.deepEqual([threads({ sendingThreads: '0' }), threads({ sendingThreads: '16' })], [0, 16]);
 });
 
 test('a list is split at commas and trimmed', () => {

@@ -8,6 +8,7 @@ import type { Job } from '../../core/job.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { subjectKey, type SubjectPaths } from '../../core/subjects.ts';
 import type { ErasureStep, NewDelivery, NextState, PendingChoice, Store } from '../port.ts';
+import { freshTenant } from './build.ts';
 import { openForTests, type OpenStore } from './open-store.ts';
 
 const NOW = Date.UTC(2026, 8, 1);
@@ -56,14 +57,12 @@ const SIGNED = { ms: '#1', standard: ['#1'] };
 export function eraseContract(open: OpenStore): void {
   let store: Store;
   let tenant = '';
-  let tenantNumber = 0;
   openForTests(open, (opened) => {
     store = opened;
   });
 
   const fresh = (): void => {
-    tenantNumber += 1;
-    tenant = `forgetting${tenantNumber}`;
+    tenant = freshTenant();
   };
 
   /** An event with one delivery to each registration that is given; ids of both. */

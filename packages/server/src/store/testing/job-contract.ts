@@ -6,6 +6,7 @@ import type { Job, Selection } from '../../core/job.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { ALL_SHARDS } from '../../core/shard.ts';
 import type { Candidate, JobStep, NewDelivery, NextState, Store } from '../port.ts';
+import { freshTenant } from './build.ts';
 import { openForTests, type OpenStore } from './open-store.ts';
 
 const NOW = Date.UTC(2026, 8, 1);
@@ -31,15 +32,12 @@ const ENDS = {
 export function jobContract(open: OpenStore): void {
   let store: Store;
   let tenant = '';
-  let tenantNumber = 0;
   openForTests(open, (opened) => {
     store = opened;
   });
 
-  /** Tests share a store and have tenants of their own. */
   const fresh = (): void => {
-    tenantNumber += 1;
-    tenant = `jobs${tenantNumber}`;
+    tenant = freshTenant();
   };
 
   type Made = { readonly event: Id; readonly delivery: Id };

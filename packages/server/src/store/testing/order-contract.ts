@@ -5,7 +5,7 @@ import type { Outcome } from '../../core/outcome.ts';
 import { type Id, newId } from '../../core/id.ts';
 import { ALL_SHARDS } from '../../core/shard.ts';
 import type { NewDelivery, NextState, Store } from '../port.ts';
-import { DELIVERED, event, NOW } from './build.ts';
+import { DELIVERED, event, freshTenant, NOW } from './build.ts';
 import { openForTests, type OpenStore } from './open-store.ts';
 
 const LATER = NOW + 60_000;
@@ -17,15 +17,12 @@ const FAILED: Outcome = { kind: 'timeout', phase: 'response', afterMs: 1 };
 export function orderContract(open: OpenStore): void {
   let store: Store;
   let tenant = '';
-  let tenantNumber = 0;
   openForTests(open, (opened) => {
     store = opened;
   });
 
-  /** Tests share a store and have tenants of their own. */
   const fresh = (): void => {
-    tenantNumber += 1;
-    tenant = `ordered${tenantNumber}`;
+    tenant = freshTenant();
   };
 
   /** One event to each list of keys, all to one registration; the ids of the deliveries. */

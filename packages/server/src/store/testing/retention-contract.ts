@@ -5,7 +5,7 @@ import { NOTIFICATION_SEPARATOR } from '../../core/delivery.ts';
 import type { Id } from '../../core/id.ts';
 import type { SubjectPaths } from '../../core/subjects.ts';
 import type { NewDelivery, PrunedSome, PruneSome, Store } from '../port.ts';
-import { DAY_MS, idOf, NOW } from './build.ts';
+import { DAY_MS, freshTenant, idOf, NOW } from './build.ts';
 import { openForTests, type OpenStore } from './open-store.ts';
 
 const OLD = NOW - 3 * DAY_MS;
@@ -18,14 +18,12 @@ const PATHS: SubjectPaths = {
 export function retentionContract(open: OpenStore): void {
   let store: Store;
   let tenant = '';
-  let tenantNumber = 0;
   openForTests(open, (opened) => {
     store = opened;
   });
 
   const fresh = (): void => {
-    tenantNumber += 1;
-    tenant = `keeping${tenantNumber}`;
+    tenant = freshTenant();
   };
 
   const publish = async (

@@ -4,6 +4,7 @@ import { attemptOf } from '../../core/testing/attempt.ts';
 import { NOTIFICATION_SEPARATOR } from '../../core/delivery.ts';
 import { type Id, newId } from '../../core/id.ts';
 import type { Acceptance, NewDelivery, NewEvent, Publication, Store } from '../port.ts';
+import { freshTenant } from './build.ts';
 import { openForTests, type OpenStore } from './open-store.ts';
 
 const NOW = Date.UTC(2026, 8, 1, 9, 30);
@@ -13,15 +14,12 @@ const DAY_MS = 86_400_000;
 export function sequenceContract(open: OpenStore): void {
   let store: Store;
   let tenant = '';
-  let tenantNumber = 0;
   openForTests(open, (opened) => {
     store = opened;
   });
 
-  /** Tests share a store and have tenants of their own. */
   const fresh = (): void => {
-    tenantNumber += 1;
-    tenant = `numbered${tenantNumber}`;
+    tenant = freshTenant();
   };
 
   const event = (

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Id } from '../../core/id.ts';
 import { ALL, type Counts, emptyCounts, type StatisticsRow, STEPS } from '../../core/statistics.ts';
 import type { Store } from '../port.ts';
-import { idOf } from './build.ts';
+import { freshTenant, idOf } from './build.ts';
 import { openForTests, type OpenStore } from './open-store.ts';
 
 const NOW = Date.UTC(2026, 8, 1, 9, 30);
@@ -14,15 +14,13 @@ const HOUR_MS = STEPS.hour.ms;
 export function statisticsContract(open: OpenStore): void {
   let store: Store;
   let tenant = '';
-  let tenantNumber = 0;
   openForTests(open, (opened) => {
     store = opened;
   });
 
   /** Tests share a store and have tenants of their own. */
   const fresh = async (): Promise<void> => {
-    tenantNumber += 1;
-    tenant = `counted${tenantNumber}`;
+    tenant = freshTenant();
     await store.insertTenant({ id: tenant, name: tenant, createdAt: NOW, maxPending: null });
   };
 
