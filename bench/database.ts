@@ -33,11 +33,11 @@ export class BenchDatabase {
     return this.#server.url('postgres');
   }
 
-  /** Deliveries that are pending. */
+  /** Deliveries that are pending: until the last of those in hand together has ended, all of these. */
   async pending(): Promise<number> {
-    const { rows } = await this.#client.query(
-      'select count(*)::int from deliveries where state = 0',
-    );
+    const { rows } = await this.#client.query(`
+      select ((select count(*) from deliveries where state = 0)
+              + (select coalesce(sum(cardinality(ids)), 0) from deliveries_in_hand))::int as count`);
     return (rows as { count: number }[])[0]?.count ?? 0;
   }
 

@@ -10,6 +10,7 @@ import {
 } from '../moving.ts';
 import { integer, type Row, text } from '../rows.ts';
 import type { Database, Query, Statement } from './database.ts';
+import { EVERYTHING, layOut } from './lay-out.ts';
 import { dumpsOf } from './moving-reads.ts';
 import { movingWrites } from './moving-writes.ts';
 import { openDatabase, type PostgresOptions } from './open.ts';
@@ -29,6 +30,7 @@ export const LEFT_BEHIND: Readonly<Record<string, string>> = {
   unscrubbed: 'of the files of one store',
   order_keys: 'made from deliveries',
   ended_deliveries: 'moved as deliveries',
+  deliveries_in_hand: 'laid out among deliveries',
   'tenants.id': 'in the document',
   'tenants.removing': 'a deletion that was cut short is asked for again',
   'api_keys.tenant': 'in the document',
@@ -53,9 +55,15 @@ export async function openPostgresMoving(options: PostgresOptions): Promise<Movi
   const database = await openDatabase(patient);
   return {
     users: () => users(database),
-    summary: () => summary(database),
+    summary: async () => {
+      await layOut(database, EVERYTHING);
+      return summary(database);
+    },
     setting: (name) => setting(database, name),
-    dump: (take) => dump(database, take),
+    dump: async (take) => {
+      await layOut(database, EVERYTHING);
+      await dump(database, take);
+    },
     ...loading(database),
     close: () => database.close(),
   };

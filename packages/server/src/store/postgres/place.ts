@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import type { InHand } from './in-hand.ts';
 import type { RecentEvents } from './recent-events.ts';
 
 /** What every write of a node needs: the database, and who this node is. */
@@ -10,6 +11,8 @@ export type Place = {
   readonly owns: (shard: number) => boolean;
   /** Numbers the batches that lease deliveries. */
   readonly leases: Leases;
+  /** What it has in hand since it accepted it. */
+  readonly inHand: InHand;
   /** What it accepted and nobody looked over yet. */
   readonly recent: RecentEvents;
 };

@@ -5,6 +5,7 @@ import { COUNT_LIMIT } from '../port.ts';
 import { integer, integerOrNull, text, textOrNull } from '../rows.ts';
 import type { StatisticsQuery, StatisticsStore } from '../statistics-port.ts';
 import { countsText, toStatisticsRow } from '../statistics-rows.ts';
+import { layOut, ofTenants } from './lay-out.ts';
 import { codeOf, type Database, NOT_TEXT, type Query, type Statement } from './database.ts';
 
 /** Nodes add one after another, so that none writes over what another adds: rarely, and for milliseconds. */
@@ -134,6 +135,7 @@ export function statisticsCalls(database: Database): StatisticsStore {
       (await database.query(TAKE, [stepMs, before, limit])).length,
     backlog: async (tenant, ids) => {
       const shards = ids.map((id) => shardOf({ tenant, id }));
+      await layOut(database, ofTenants([tenant]));
       const [row = {}] = await database.query(BACKLOG, [tenant, ids, shards]);
       return backlogOf({
         pending: integer(row, 'pending'),

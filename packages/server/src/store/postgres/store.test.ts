@@ -5,6 +5,7 @@ import type { AppError } from '../../core/errors.ts';
 import { idAt } from '../../core/id.ts';
 import { emptyCounts } from '../../core/statistics.ts';
 import type { Job } from '../../core/job.ts';
+import { ALL_SHARDS } from '../../core/shard.ts';
 import { storeContract } from '../contract.ts';
 import type { NewEvent, NodeEvents } from '../port.ts';
 import { Database } from './database.ts';
@@ -66,7 +67,10 @@ test('nodes that start at once migrate once, and leave no connection open', asyn
   const url = await fresh();
   const stores = await Promise.all(Array.from({ length: 4 }, () => joined(url)));
   const migrated = await rows(url, 'select version from schema_version order by version');
-  assert.deepEqual(migrated, [{ version: 1 }, { version: 2 }]);
+  assert.deepEqual(
+    migrated,
+    [1, 2, 3].map((version) => ({ version })),
+  );
   for (const store of stores) await store.close();
   const connected = `select pid from pg_stat_activity where datname = '${new URL(url).pathname.slice(1)}' and pid <> pg_backend_pid()`;
   await untilSome(async () => ((await rows(url, connected)).length === 0 ? [1] : []));
@@ -190,7 +194,7 @@ test('events that two nodes accepted in one millisecond are all found, page by p
   await store.close();
 });
 
-test('what a node leased that is gone can be claimed without being given back', async () => {
+test('what a node had in hand that is gone is found by the next look, and can be claimed', async () => {
   const url = await fresh();
   const store = await joined(url);
   const made = madeAt(Date.now());
@@ -199,7 +203,12 @@ test('what a node leased that is gone can be claimed without being given back', 
   assert.deepEqual((await store.claim([lane], Date.now()))[0]?.deliveries, []);
   await rows(
     url,
-    'update deliveries set leased = 4294967297 + (select max(epoch) from nodes) * 4294967296',
+    'update deliveries_in_hand set batch = 4294967297 + (select max(epoch) from nodes) * 4294967296',
+  );
+  const { pending } = await store.waiting(ALL_SHARDS);
+  assert.deepEqual(
+    pending.map(({ registrationId }) => registrationId),
+    ['r'],
   );
   const [claim] = await store.claim([lane], Date.now());
   assert.deepEqual(
@@ -216,7 +225,7 @@ test('what a batch leased whose answer was lost is claimed again', async () => {
   await rows(
     url,
     `create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(8); return new; end';
-     create trigger slow after insert on deliveries execute function slow()`,
+     create trigger slow after insert on deliveries_in_hand execute function slow()`,
   );
   const lost = store.accept([{ events: [madeAt(Date.now())], idempotency: null }]);
   const sql =
@@ -225,11 +234,14 @@ test('what a batch leased whose answer was lost is claimed again', async () => {
     Promise.all([lost, untilSome(() => rows(url, sql))]),
     (error: AppError) => error.code === 'unavailable' && error.detail.retryAfterSeconds === 5,
   );
-  await rows(url, 'drop trigger slow on deliveries');
+  await rows(url, 'drop trigger slow on deliveries_in_hand');
   const made = madeAt(Date.now());
   await store.accept([{ events: [made], idempotency: null }]);
   // As if the commit of the batch had come through and only its answer had been lost.
-  await rows(url, 'update deliveries set leased = 1 + (select max(epoch) from nodes) * 4294967296');
+  await rows(
+    url,
+    'update deliveries_in_hand set batch = 1 + (select max(epoch) from nodes) * 4294967296',
+  );
   const [claim] = await store.claim([lane], Date.now());
   assert.deepEqual(
     claim?.deliveries.map(({ id }) => id),

@@ -11,11 +11,19 @@ import { RecentEvents } from './recent-events.ts';
 import { scrub } from './scrub.ts';
 import { erase, eraseMarked, learnerEvents } from './write-erasing.ts';
 import { pruneSome } from './prune-some.ts';
-import { createPartitions, dropOldestDay, pruneIdempotency, pruneOther } from './partitions.ts';
+import {
+  createPartitions,
+  DAY_MS,
+  dropOldestDay,
+  pruneIdempotency,
+  pruneOther,
+} from './partitions.ts';
 import { Leases, type Place } from './place.ts';
 import { cancelHeld, held } from './held.ts';
 import { feed, lastSequence } from './feed.ts';
+import { InHand } from './in-hand.ts';
 import { index } from './keys.ts';
+import { EVERYTHING, layOut, ofTenants, olderThan } from './lay-out.ts';
 import { delivery, event, someAttempts, unfinished } from './read-log.ts';
 import { behind, candidates, job, jobs, runningJobs } from './read-jobs.ts';
 import { countDeliveries, deliveries } from './search-deliveries.ts';
@@ -43,6 +51,7 @@ function createStore(database: Database): Store {
     epoch: () => member?.epoch ?? 0,
     owns: (shard) => member?.owns(shard) ?? false,
     leases: new Leases(),
+    inHand: new InHand(),
     recent: new RecentEvents(),
   };
   return {
@@ -131,13 +140,17 @@ function deliveryCalls(
     waiting: (shards) => waiting(place, shards),
     streaks: (shards) => streaks(place, shards),
     putStreaks: (changed) => putStreaks(place, changed),
-    move: (asked) => move(place, asked),
+    move: (asked) => laidOut(database, asked.tenant, () => move(place, asked)),
     unorder: (tenant, registrationId, limit) =>
       unorder(database, { tenant, registrationId }, limit),
     retry: (tenant, id, now, note) =>
-      noted(database, note, (query) => retry(query, place, { tenant, id, now })),
+      laidOut(database, tenant, () =>
+        noted(database, note, (query) => retry(query, place, { tenant, id, now })),
+      ),
     cancel: (tenant, id, now, note) =>
-      noted(database, note, (query) => cancel(query, { tenant, id, now })),
+      laidOut(database, tenant, () =>
+        noted(database, note, (query) => cancel(query, { tenant, id, now })),
+      ),
   };
 }
 
@@ -209,22 +222,29 @@ function logCalls(
   const { database } = place;
   return {
     index: (...asked) => index(place, ...asked),
-    deliveries: (query) => deliveries(database, query),
-    countDeliveries: (query) => countDeliveries(database, query),
-    delivery: (tenant, id) => delivery(database, tenant, id),
+    deliveries: (query) => laidOut(database, query.tenant, () => deliveries(database, query)),
+    countDeliveries: (query) =>
+      laidOut(database, query.tenant, () => countDeliveries(database, query)),
+    delivery: (tenant, id) => laidOut(database, tenant, () => delivery(database, tenant, id)),
     attempts: (query) => someAttempts(database, query),
-    events: (query) => events(database, query),
-    countEvents: (query) => countEvents(database, query),
+    events: (query) => laidOut(database, query.tenant, () => events(database, query)),
+    countEvents: (query) => laidOut(database, query.tenant, () => countEvents(database, query)),
     event: (tenant, id) => event(database, tenant, id),
-    unfinished: () => unfinished(database),
-    feed: (query) => feed(database, query),
+    unfinished: async () => {
+      await layOut(database, EVERYTHING);
+      return unfinished(database);
+    },
+    feed: (query) => laidOut(database, query.tenant, () => feed(database, query)),
     lastSequence: (tenant, registrationId) => lastSequence(database, tenant, registrationId),
 
     note: (entry) => appendEntry(database.query.bind(database), entry),
     audit: (query) => audit(database, query),
     pruneAudit: (before, limit) => pruneAudit(database, before, limit),
     prune: (before, limit) => prune(database, before, limit),
-    pruneSome: (some) => pruneSome(database, some),
+    pruneSome: async (some) => {
+      await layOutOld(database, some.before);
+      return pruneSome(database, some);
+    },
     pruneIdempotency: (before, limit) => pruneIdempotency(database, before, limit),
   };
 }
@@ -237,7 +257,7 @@ function jobCalls(database: Database): JobStore {
     runningJobs: (shards) => runningJobs(database, shards),
     moveJob: (asked, note) => noted(database, note, (query) => moveJob(query, asked)),
     behind: (tenant, id, limit) => behind(database, { tenant, id }, limit),
-    candidates: (of, asked) => candidates(database, of, asked),
+    candidates: (of, asked) => laidOut(database, of.tenant, () => candidates(database, of, asked)),
     stepJob: (step) => stepJob(database, step),
     pruneJobs: (before, limit) => pruneJobs(database, before, limit),
   };
@@ -247,6 +267,18 @@ function jobCalls(database: Database): JobStore {
 async function prune(database: Database, before: number, limit: number): Promise<number> {
   await createPartitions(database, Date.now());
   await forgetChanges(database);
+  await layOutOld(database, before);
   if (await dropOldestDay(database, before)) return limit;
   return pruneOther(database, before, limit);
+}
+
+/** For what reads or changes what waits of the tenant by other ways than its lanes. */
+async function laidOut<T>(database: Database, tenant: string, work: () => Promise<T>): Promise<T> {
+  await layOut(database, ofTenants([tenant]));
+  return work();
+}
+
+/** What is removed must have its place among the ended alone; clocks of nodes differ, and are set. */
+function layOutOld(database: Database, before: number): Promise<void> {
+  return layOut(database, olderThan(before + DAY_MS));
 }

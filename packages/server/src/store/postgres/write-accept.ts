@@ -2,8 +2,18 @@ import type { Id } from '../../core/id.ts';
 import { registrationKey } from '../../core/registration.ts';
 import { shardOf } from '../../core/shard.ts';
 import type { Acceptance, Arrival, Earlier, Idempotency, Publication } from '../port.ts';
-import { type Row, stateCode, text } from '../rows.ts';
+import { type Row, text } from '../rows.ts';
+import {
+  deliveryColumns,
+  eventColumns,
+  keyColumns,
+  type Places,
+  storedKey,
+  storedPicks,
+  tracesOf,
+} from './accept-columns.ts';
 import type { Database, Query, Statement } from './database.ts';
+import { handRowsOf } from './in-hand.ts';
 import { toPayload } from './listener.ts';
 import { FENCE, type Place } from './place.ts';
 import { EVENTS_A_ROW } from './unindexed.ts';
@@ -60,8 +70,8 @@ accepted as materialized (
          row_number() over (partition by tenant collate "C", registration_id collate "C" order by place)
            - count(*) over (partition by tenant collate "C", registration_id collate "C") as before_last
     from unnest($16::int[], $17::text[], $18::text[], $19::text[], $20::text[], $21::smallint[],
-                $22::smallint[], $23::bool[], $24::bigint[], $25::text[], $26::text[], $27::bigint[]) with ordinality
-      as d (publication, tenant, id, event_id, registration_id, shard, state, leased, due_at, picks, order_keys, order_seq, place)
+                $22::smallint[], $23::int[], $24::bigint[], $25::text[], $26::text[], $27::bigint[]) with ordinality
+      as d (publication, tenant, id, event_id, registration_id, shard, state, part, due_at, picks, order_keys, order_seq, place)
    where publication not in (select publication from refused)
      and not exists (select from stale)),
 numbers as (
@@ -73,14 +83,26 @@ numbers as (
       on conflict (tenant, registration_id) do update
      set last = s.last + excluded.last
   returning tenant, registration_id, last),
+in_hand as (
+  insert into deliveries_in_hand
+         (tenant, batch, part, ids, event_ids, registration_ids, shards, due_at, picks, sequences)
+  select tenant, $2::bigint, part, array_agg(id), array_agg(event_id), array_agg(registration_id),
+         array_agg(shard), array_agg(due_at), array_agg(picks), array_agg(sequence)
+    from (select *, ${SEQUENCE} as sequence
+            from accepted
+           where part is not null
+             and exists (select from fence)
+           order by place) a
+   group by tenant, part),
 new_deliveries as (
-  insert into deliveries (tenant, id, event_id, registration_id, shard, state, leased, due_at, picks,
+  insert into deliveries (tenant, id, event_id, registration_id, shard, state, due_at, picks,
                           order_keys, order_seq, sequence)
-  select tenant, id, event_id, registration_id, shard, state,
-         case when leased and exists (select from fence) then $2::bigint else 0 end, due_at, picks,
+  select tenant, id, event_id, registration_id, shard, state, due_at, picks,
          order_keys, order_seq,
          ${SEQUENCE}
-    from accepted)
+    from accepted
+   where part is null
+      or not exists (select from fence))
 select array(select ${SEQUENCE} from accepted order by place) as numbers,
        array(select publication from refused) as refused,
        exists (select from fence) as fenced,
@@ -99,9 +121,6 @@ select i.tenant, i.key, i.hash, i.answer
    and i.key = k.key`,
 };
 
-type Column = unknown[];
-type KeyColumns = readonly [Column, Column, Column, Column, Column, Column];
-
 /** Writes events with their deliveries, all publications in one statement. */
 export async function accept(
   place: Place,
@@ -112,7 +131,8 @@ export async function accept(
   const lease = place.leases.next(place.epoch());
   const written = batch.map((publication) => first.get(keyOf(publication)) ?? publication);
   const unique = batch.filter((publication, index) => written[index] === publication);
-  const { refused, stale, fenced, numbers } = await write(place, unique, { lease, version });
+  const rowOf = handRowsOf(lease, unique);
+  const { refused, stale, fenced, numbers } = await write(place, unique, { lease, version, rowOf });
   if (stale) return batch.map(() => ({ kind: 'stale' }));
   const unleased = fenced ? {} : ({ unleased: true } as const);
   let taken = 0;
@@ -122,7 +142,9 @@ export async function accept(
     return { kind: 'accepted', numbers: numbers.slice(from, taken), ...unleased };
   };
   const answers = await storedAnswers(place, [...refused]);
-  place.recent.add(unique.filter((publication) => !refused.has(publication)));
+  const fresh = unique.filter((publication) => !refused.has(publication));
+  place.recent.add(fresh);
+  if (fenced) putInHand(place, fresh, { numbers, rowOf });
   return batch.map((publication, index) => {
     const kept = written[index] ?? publication;
     if (kept === publication && !refused.has(publication)) return accepted(publication);
@@ -132,6 +154,23 @@ export async function accept(
       answers.get(keyOf(kept)) ?? { hash: own?.hash, answer: own?.answer },
     );
   });
+}
+
+/** What was leased ends without being read again. */
+function putInHand(
+  { inHand }: Place,
+  fresh: readonly Publication[],
+  { numbers, rowOf }: { readonly numbers: readonly number[]; readonly rowOf: HandRows },
+): void {
+  let taken = 0;
+  for (const { id: eventId, deliveries } of fresh.flatMap(({ events }) => events)) {
+    for (const { id, registrationId, picks } of deliveries) {
+      const sequence = numbers[taken++] ?? 0;
+      const row = rowOf.get(id);
+      if (row === undefined) continue;
+      inHand.add(id, { row, eventId, registrationId, picks: storedPicks(picks), sequence });
+    }
+  }
 }
 
 /** Within a batch too the first call with a key is the one that counts. */
@@ -176,15 +215,21 @@ type Written = {
   readonly numbers: readonly number[];
 };
 
+type HandRows = ReturnType<typeof handRowsOf>;
+
+/** What a batch is written under. */
+type Under = { readonly lease: number; readonly version: number | null; readonly rowOf: HandRows };
+
 async function write(
   { database, epoch, owns, leases }: Place,
   batch: readonly Publication[],
-  { lease, version }: { readonly lease: number; readonly version: number | null },
+  { lease, version, rowOf }: Under,
 ): Promise<Written> {
   const values = [epoch(), lease, ...keyColumns(batch), ...eventColumns(batch)];
   const rest = [version, messageTo(batch, owns, version), tracesOf(batch)];
   const insert = async (query: Query, placeOf: Places): Promise<Written> => {
-    const [row] = await query(ACCEPT, [...values, ...deliveryColumns(batch, placeOf), ...rest]);
+    const deliveries = deliveryColumns(batch, placeOf, rowOf);
+    const [row] = await query(ACCEPT, [...values, ...deliveries, ...rest]);
     const refused = (row?.['refused'] ?? []) as number[];
     return {
       refused: new Set(batch.filter((_, index) => refused.includes(index))),
@@ -239,8 +284,6 @@ function messageTo(
   return version === null ? toPayload({ wake }) : toPayload({ arrived, version }, { wake });
 }
 
-type Places = ReadonlyMap<string, number>;
-
 /** In order of acceptance. */
 function orderedIn(batch: readonly Publication[]): Enrolment[] {
   return batch.flatMap(({ events }) =>
@@ -248,59 +291,6 @@ function orderedIn(batch: readonly Publication[]): Enrolment[] {
       deliveries.flatMap((one) => (one.orderKeys === null ? [] : [{ tenant, ...one }])),
     ),
   );
-}
-
-function keyColumns(batch: readonly Publication[]): KeyColumns {
-  const columns: KeyColumns = [[], [], [], [], [], []];
-  batch.forEach(({ idempotency }, publication) => {
-    if (idempotency === null) return;
-    const { tenant, key, hash, answer, at } = idempotency;
-    push(columns, [publication, tenant, storedKey(key), hash, answer, at]);
-  });
-  return columns;
-}
-
-/** Keys are any text, and no column can hold a NUL. */
-function storedKey(key: string): string {
-  return JSON.stringify(key);
-}
-
-/** Of the events, in order. */
-function tracesOf(batch: readonly Publication[]): (string | null)[] {
-  return batch.flatMap(({ events }) => events.map(({ trace = null }) => trace));
-}
-
-function eventColumns(batch: readonly Publication[]): Column[] {
-  const columns: Column[] = [[], [], [], [], [], [], []];
-  batch.forEach(({ events }, publication) => {
-    for (const { tenant, id, acceptedAt, occurredAt, actions, payload } of events) {
-      const stored = JSON.stringify(actions);
-      push(columns, [publication, tenant, id, acceptedAt, occurredAt, stored, payload]);
-    }
-  });
-  return columns;
-}
-
-function deliveryColumns(batch: readonly Publication[], placeOf: Places): Column[] {
-  const columns: Column[] = Array.from({ length: 12 }, () => []);
-  batch.forEach(({ events }, publication) => {
-    for (const { tenant, id: eventId, acceptedAt, deliveries } of events) {
-      for (const { id, registrationId, state, leased, picks, orderKeys } of deliveries) {
-        const shard = shardOf({ tenant, id: registrationId });
-        const dueAt = state === 'pending' ? acceptedAt : null;
-        const picked = picks === null ? null : JSON.stringify(picks);
-        const owner = [publication, tenant, id, eventId, registrationId, shard];
-        const keys = orderKeys === null ? null : JSON.stringify(orderKeys);
-        const order = [keys, placeOf.get(id) ?? null];
-        push(columns, [...owner, stateCode(state), leased, dueAt, picked, ...order]);
-      }
-    }
-  });
-  return columns;
-}
-
-function push(columns: readonly Column[], values: readonly unknown[]): void {
-  values.forEach((value, index) => columns[index]?.push(value));
 }
 
 type Stored = { readonly hash: string; readonly answer: string };

@@ -12,6 +12,7 @@ import {
   tracedBy,
 } from '../rows.ts';
 import type { Statement } from './database.ts';
+import { EVERYTHING, laidOut, layOut, layOutRows, OF_DEAD_NODES, ofBatches } from './lay-out.ts';
 import { FENCE, type Place } from './place.ts';
 import { isRowOf, isWithin } from './rows-of-deliveries.ts';
 import { orderedOwners } from './write-order.ts';
@@ -222,6 +223,7 @@ async function lease(
 async function undoLost({ database, leases }: Place): Promise<void> {
   const { lost } = leases;
   if (lost.length === 0) return;
+  await layOut(database, ofBatches(lost));
   await database.query(UNDO, [lost]);
   leases.undone(lost);
 }
@@ -261,9 +263,12 @@ function toDelivery(row: Row): Delivery {
 }
 
 export async function release(
-  { database, epoch }: Place,
+  { database, epoch, inHand }: Place,
   deliveries: readonly { readonly tenant: string; readonly id: Id }[],
 ): Promise<void> {
+  const rows = new Set(deliveries.flatMap(({ id }) => inHand.get(id)?.row ?? []));
+  await layOutRows(database, [...rows]);
+  for (const row of rows) inHand.removeRow(row);
   const tenants = deliveries.map(({ tenant }) => tenant);
   const ids = deliveries.map(({ id }) => id);
   await database.query(RELEASE, [epoch(), tenants, ids]);
@@ -272,14 +277,15 @@ export async function release(
 /** What waits in these shards, after what this node had leased there was given back. */
 export async function recover(place: Place, shards: readonly number[]): Promise<Recovery> {
   const { database, epoch } = place;
+  await layOut(database, EVERYTHING);
   await database.query(UNLEASE, [epoch(), shards]);
   return { ...(await waiting(place, shards)), ordered: await orderedOwners(database, shards) };
 }
 
-export async function waiting(
-  { database, epoch }: Place,
-  shards: readonly number[],
-): Promise<Recovery> {
+export async function waiting(place: Place, shards: readonly number[]): Promise<Recovery> {
+  const { database, epoch } = place;
+  await layOut(database, OF_DEAD_NODES);
+  await forgetLaidOut(place);
   const [pending, held] = await Promise.all([
     database.query(PENDING, [shards, epoch()]),
     database.query(HELD, [shards]),
@@ -289,6 +295,11 @@ export async function waiting(
     held: held.map(ownerOf),
     ordered: [],
   };
+}
+
+/** Others lay out what this node has in hand as well, and what of it was moved does not come back here. */
+async function forgetLaidOut({ database, inHand }: Place): Promise<void> {
+  for (const row of await laidOut(database, inHand.rows)) inHand.removeRow(row);
 }
 
 function ownerOf(row: Row): { tenant: string; registrationId: string } {

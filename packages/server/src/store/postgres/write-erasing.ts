@@ -11,6 +11,7 @@ import type {
 import { parse, type Row, text, toEventRow } from '../rows.ts';
 import type { Database, Statement } from './database.ts';
 import { isText } from './keys.ts';
+import { layOut, ofTenants } from './lay-out.ts';
 import { EVENT_COLUMNS } from './search-events.ts';
 import { eraseOne, type Marked } from './write-erasing-event.ts';
 
@@ -117,6 +118,7 @@ async function eraseEach(
 ): Promise<ErasureStep> {
   const { marked, limit, now } = asked;
   const events: EventErasure[] = [];
+  await layOut(database, ofTenants([...new Set(marked.map(({ tenant }) => tenant))]));
   for (const each of marked) {
     const done = await database.transaction((query) => eraseOne(query, each, now));
     if (done !== undefined) events.push(done);

@@ -37,6 +37,7 @@ returning 1`,
 const TABLES: readonly Statement[] = [
   deleteSome('attempts', 'delivery_id'),
   deleteSome('order_keys', 'delivery_id'),
+  deleteSome('deliveries_in_hand', 'batch'),
   deleteSome('deliveries', 'id'),
   deleteSome('ended_deliveries', 'id'),
   deleteSome('events', 'id'),

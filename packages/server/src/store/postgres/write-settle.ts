@@ -5,6 +5,7 @@ import type { Query, Statement } from './database.ts';
 import { noteOutcomes, outcomeColumns } from './outcomes.ts';
 import { FENCE, type Place } from './place.ts';
 import { isRowOf } from './rows-of-deliveries.ts';
+import { layOutWaiting, settleInHand } from './settle-in-hand.ts';
 import { follow, lockOrder } from './write-order.ts';
 
 const GIVEN = `
@@ -135,34 +136,38 @@ export async function settle(
   place: Place,
   batch: readonly Settlement[],
 ): Promise<readonly boolean[]> {
-  const { database } = place;
+  const { database, inHand } = place;
   await noteOutcomes(database, batch);
+  await layOutWaiting(place, batch);
   const ordered = batch
     .filter((settlement) => settlement.ordered)
     .map(({ tenant, deliveryId: id }) => ({ tenant, id }));
   const moved =
     ordered.length === 0
-      ? await settleAll(database.query.bind(database), place.epoch(), batch)
+      ? await settleAll(database.query.bind(database), place, batch)
       : await database.transaction(async (query) => {
           await lockOrder(
             query,
             ordered.map(({ tenant }) => tenant),
           );
-          const settled = await settleAll(query, place.epoch(), batch);
+          const settled = await settleAll(query, place, batch);
           await follow(query, ordered);
           return settled;
         });
+  for (const { deliveryId } of batch) inHand.remove(deliveryId);
   return batch.map((settlement) => moved.has(settlement));
 }
 
 async function settleAll(
   query: Query,
-  epoch: number,
+  place: Place,
   batch: readonly Settlement[],
 ): Promise<ReadonlySet<Settlement>> {
-  const moved = new Set<Settlement>();
-  for (const part of withoutRepeats(batch)) {
-    for (const settlement of await settlePart(query, epoch, part)) moved.add(settlement);
+  const [first = [], ...repeats] = withoutRepeats(batch);
+  const moved = new Set(await settleInHand(query, place, first));
+  const others = first.filter((settlement) => !moved.has(settlement));
+  for (const part of [others, ...repeats].filter(({ length }) => length > 0)) {
+    for (const settlement of await settlePart(query, place.epoch(), part)) moved.add(settlement);
   }
   return moved;
 }

@@ -1,0 +1,132 @@
+import { integer, type Row, text } from '../rows.ts';
+import type { Database, Statement } from './database.ts';
+import type { HandRow } from './in-hand.ts';
+
+/** Rows laid out in one transaction. */
+const STEP = 20;
+
+/** Which rows of `deliveries_in_hand`. */
+export type Chosen = { readonly statement: Statement; readonly values: readonly unknown[] };
+
+function chosenBy(name: string, where: string): Statement {
+  return {
+    name: `in hand ${name}`,
+    text: `
+select tenant, batch, part
+  from deliveries_in_hand h
+ where ${where}
+ order by tenant, batch, part`,
+  };
+}
+
+const ALL = chosenBy('all', 'true');
+const OF_TENANTS = chosenBy('of tenants', 'h.tenant = any($1::text[])');
+const OF_BATCHES = chosenBy('of batches', 'h.batch = any($1::bigint[])');
+const OF_DEAD = chosenBy('of dead', 'not exists (select from nodes where epoch = h.batch >> 32)');
+const OLD = chosenBy('old', '(select min(due) from unnest(h.due_at) as d (due)) < $1::bigint');
+
+/** Whoever ends deliveries of a row holds it meanwhile; all take rows in this order. */
+const LOCK: Statement = {
+  name: 'lock in hand',
+  text: `
+select h.tenant
+  from unnest($1::text[], $2::bigint[], $3::int[]) as g (tenant, batch, part)
+  join deliveries_in_hand h
+    on h.tenant = g.tenant
+   and h.batch = g.batch
+   and h.part = g.part
+ order by h.tenant, h.batch, h.part
+   for update of h`,
+};
+
+/** A statement of its own after the one that locks the rows: so it sees all that had ended by then. */
+const LAY_OUT: Statement = {
+  name: 'lay out',
+  text: `
+with gone as (
+  delete from deliveries_in_hand h
+   using unnest($1::text[], $2::bigint[], $3::int[]) as g (tenant, batch, part)
+   where h.tenant = g.tenant
+     and h.batch = g.batch
+     and h.part = g.part
+  returning h.*)
+insert into deliveries (tenant, id, event_id, registration_id, shard, state, leased, due_at, picks, sequence)
+select g.tenant, d.id, d.event_id, d.registration_id, d.shard, 0, g.batch, d.due_at, d.picks, d.sequence
+  from gone g
+ cross join lateral unnest(g.ids, g.event_ids, g.registration_ids, g.shards, g.due_at, g.picks, g.sequences)
+    as d (id, event_id, registration_id, shard, due_at, picks, sequence)
+ where (select count(*)
+          from (select
+                  from ended_deliveries e
+                 where e.tenant = g.tenant
+                   and e.id = d.id
+                 limit 1) e) = 0`,
+};
+
+export const EVERYTHING: Chosen = { statement: ALL, values: [] };
+/** What nodes have in hand that are no more. */
+export const OF_DEAD_NODES: Chosen = { statement: OF_DEAD, values: [] };
+
+export function ofTenants(tenants: readonly string[]): Chosen {
+  return { statement: OF_TENANTS, values: [tenants] };
+}
+
+export function ofBatches(batches: readonly number[]): Chosen {
+  return { statement: OF_BATCHES, values: [batches] };
+}
+
+/** What was accepted before, in milliseconds since 1970. */
+export function olderThan(before: number): Chosen {
+  return { statement: OLD, values: [before] };
+}
+
+/**
+ * Makes rows of `deliveries`, leased as before, of what lies in these rows and has not ended: for who
+ * looks for something there, or is about to change it. What was committed before the call is there
+ * after it.
+ */
+export async function layOut(database: Database, chosen: Chosen): Promise<void> {
+  await layOutRows(
+    database,
+    (await database.query(chosen.statement, chosen.values)).map(toHandRow),
+  );
+}
+
+/** The same for rows that the caller knows; those that are not there any more are left out. */
+export async function layOutRows(database: Database, rows: readonly HandRow[]): Promise<void> {
+  for (let at = 0; at < rows.length; at += STEP) {
+    const columns = columnsOf(rows.slice(at, at + STEP));
+    await database.transaction(async (query) => {
+      await query(LOCK, columns);
+      await query(LAY_OUT, columns);
+    });
+  }
+}
+
+/** Of `rows`, those that are in no node's hand any more. */
+export async function laidOut(
+  database: Database,
+  rows: readonly HandRow[],
+): Promise<readonly HandRow[]> {
+  if (rows.length === 0) return [];
+  const found = await database.query(OF_BATCHES, [rows.map(({ batch }) => batch)]);
+  const there = new Set(found.map((row) => keyOf(toHandRow(row))));
+  return rows.filter((row) => !there.has(keyOf(row)));
+}
+
+function toHandRow(row: Row): HandRow {
+  return { tenant: text(row, 'tenant'), batch: integer(row, 'batch'), part: integer(row, 'part') };
+}
+
+function keyOf({ tenant, batch, part }: HandRow): string {
+  return `${batch} ${part} ${tenant}`;
+}
+
+/** Tenants, batches and parts. */
+export function columnsOf(rows: readonly HandRow[]): unknown[][] {
+  return [
+    rows.map(({ tenant }) => tenant),
+    rows.map(({ batch }) => batch),
+    rows.map(({ part }) => part),
+  ];
+}
