@@ -153,14 +153,14 @@ test('deliveries that end while others look for them end once, and none is forgo
       written.push(...(await store.settle(some.slice(from, from + 7).map(at))));
     return written;
   };
-  let isOver = false;
+  const over = new AbortController();
   const look = async (by: Store): Promise<void> => {
-    while (!isOver) await by.unfinished();
+    while (!over.signal.aborted) await by.unfinished();
   };
   const lookers = [look(looking), look(looking), look(store)];
   const written = await end(events);
   for (let round = 0; round < 10; round += 1) written.push(...(await end(await more())));
-  isOver = true;
+  over.abort();
   await Promise.all(lookers);
   assert.deepEqual(new Set(written), new Set([true]));
   assert.deepEqual(await kept(url), { waiting: 0, in_hand: 0, ended: 700, attempts: 700 });
