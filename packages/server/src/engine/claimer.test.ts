@@ -10,6 +10,10 @@ import { Window } from './window.ts';
 
 const NOW = 1_790_000_000_000;
 
+function named(...names: string[]): { readonly count: number; readonly names: readonly string[] } {
+  return { count: names.length, names };
+}
+
 /** A lane, and a store that another node accepts into; which calls it got, and what they brought. */
 async function scene(most = 64) {
   const store = new MemoryStore(() => Promise.resolve());
@@ -58,8 +62,8 @@ async function scene(most = 64) {
 test('what others accept is claimed by its name, and nothing is looked through for it', async () => {
   const { lane, claimer, calls, claimed, acceptElsewhere, quiet } = await scene();
   await acceptElsewhere('1', '2');
-  claimer.arrive(lane, ['1']);
-  claimer.arrive(lane, ['2']);
+  claimer.arrive(lane, named('1'));
+  claimer.arrive(lane, named('2'));
   await quiet();
   assert.deepEqual([calls, claimed, lane.reserved], [['claim arrived'], ['1', '2'], 0]);
 });
@@ -68,7 +72,7 @@ test('it waits its turn behind what is older', async () => {
   const { lane, claimer, calls, claimed, acceptElsewhere, quiet } = await scene();
   await acceptElsewhere('older', 'newer');
   lane.noteDue(NOW);
-  claimer.arrive(lane, ['newer']);
+  claimer.arrive(lane, named('newer'));
   await quiet();
   assert.deepEqual([calls, claimed, lane.reserved], [['claim'], ['older', 'newer'], 0]);
 });
@@ -82,7 +86,7 @@ test('what comes while the lane is looked through is not looked for once more', 
   await Promise.resolve();
   assert.equal(lane.claiming, true);
   await acceptElsewhere('2');
-  claimer.arrive(lane, ['2']);
+  claimer.arrive(lane, named('2'));
   await quiet();
   assert.deepEqual(
     [calls, claimed],
@@ -97,7 +101,7 @@ test('more than the lane has room for waits in the store', async () => {
   const { lane, claimer, calls, claimed, acceptElsewhere, quiet } = await scene(1);
   const ids = Array.from({ length: lane.room() + 1 }, (_, n) => String(n));
   await acceptElsewhere(...ids);
-  claimer.arrive(lane, ids);
+  claimer.arrive(lane, named(...ids));
   await quiet();
   assert.deepEqual([calls, claimed], [['claim'], ids.slice(0, -1)]);
 });
@@ -116,7 +120,7 @@ for (const [what, first] of [
       if (first === 'claim') {
         lane.noteDue(NOW);
         claimer.consider(lane);
-      } else claimer.arrive(lane, ['1']);
+      } else claimer.arrive(lane, named('1'));
       await quiet();
       assert.deepEqual([calls, claimed, lane.reserved], [[first], [], 0]);
       clock.now += 1000;
@@ -129,10 +133,18 @@ for (const [what, first] of [
   });
 }
 
+test('what is there no more under its name is looked for in the lane', async () => {
+  const { lane, claimer, calls, claimed, acceptElsewhere, quiet } = await scene();
+  await acceptElsewhere('1', '2');
+  claimer.arrive(lane, named('1', 'of yore'));
+  await quiet();
+  assert.deepEqual([calls, claimed, lane.reserved], [['claim arrived', 'claim'], ['1', '2'], 0]);
+});
+
 test('a lane that is over gets nothing, and no other waits for it', async () => {
   const { lane, claimer, calls, claimed, acceptElsewhere, quiet } = await scene();
   await acceptElsewhere('1');
-  claimer.arrive(lane, ['1']);
+  claimer.arrive(lane, named('1'));
   lane.isOver = true;
   await quiet();
   assert.deepEqual([calls, claimed], [[], []]);

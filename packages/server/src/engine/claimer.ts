@@ -1,7 +1,6 @@
 import type { Delivery } from '../core/delivery.ts';
-import type { Id } from '../core/id.ts';
 import { registrationKey } from '../core/registration.ts';
-import type { LaneClaim, Store } from '../store/port.ts';
+import type { Arrival, LaneClaim, Store } from '../store/port.ts';
 import { DueHeap } from './due-heap.ts';
 import type { Lane } from './lane.ts';
 import type { Window } from './window.ts';
@@ -14,6 +13,8 @@ const RETRY_AFTER_FAILURE_MS = 1000;
 /** When memory is full, what is sent makes room: looked at this often. */
 const RETRY_WHEN_FULL_MS = 20;
 const MAX_TIMER_MS = 60_000;
+
+type Arrived = Pick<Arrival, 'count' | 'names'>;
 
 export type ClaimerOptions = {
   readonly store: Pick<Store, 'claim' | 'claimArrived'>;
@@ -34,7 +35,7 @@ export class Claimer {
   readonly #options: ClaimerOptions;
   readonly #timetable = new DueHeap<Lane>();
   readonly #wanting = new Set<Lane>();
-  readonly #arrived = new Map<Lane, Id[]>();
+  readonly #arrived = new Map<Lane, Arrived>();
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
   #again: NodeJS.Timeout | undefined;
@@ -58,13 +59,15 @@ export class Claimer {
    * Takes what another node has just accepted for this lane. By name it is found at once; where older
    * work waits in the store, or the lane has no room, it waits there for its turn.
    */
-  arrive(lane: Lane, ids: readonly Id[]): void {
+  arrive(lane: Lane, { count, names }: Arrived): void {
     if (this.#stopped) return;
-    if (!lane.isQuick && lane.room() < ids.length) return this.#leave(lane);
-    lane.reserved += ids.length;
-    const before = this.#arrived.get(lane);
-    if (before === undefined) this.#arrived.set(lane, [...ids]);
-    else before.push(...ids);
+    if (!lane.isQuick && lane.room() < count) return this.#leave(lane);
+    lane.reserved += count;
+    const before = this.#arrived.get(lane) ?? { count: 0, names: [] };
+    this.#arrived.set(lane, {
+      count: before.count + count,
+      names: [...before.names, ...names],
+    });
     this.#run();
   }
 
@@ -122,39 +125,42 @@ export class Claimer {
   }
 
   /** Some of what arrived, for lanes that have nothing older in the store. */
-  #takeArrived(): ReadonlyMap<Lane, readonly Id[]> {
+  #takeArrived(): ReadonlyMap<Lane, Arrived> {
     const now = this.#options.now();
-    const taken = new Map<Lane, readonly Id[]>();
+    const taken = new Map<Lane, Arrived>();
     let room = Math.min(ARRIVED_PER_CLAIM, this.#options.window.budget());
-    for (const [lane, ids] of this.#arrived) {
+    for (const [lane, arrived] of this.#arrived) {
       if (taken.size > 0 && room <= 0) break;
       this.#arrived.delete(lane);
       if (!lane.isOver && !lane.isBehind(now) && room > 0) {
-        taken.set(lane, ids);
-        room -= ids.length;
+        taken.set(lane, arrived);
+        room -= arrived.count;
         continue;
       }
-      lane.reserved -= ids.length;
+      lane.reserved -= arrived.count;
       if (!lane.isOver) this.#leave(lane);
     }
     return taken;
   }
 
-  async #claimArrived(arrived: ReadonlyMap<Lane, readonly Id[]>): Promise<void> {
+  async #claimArrived(arrived: ReadonlyMap<Lane, Arrived>): Promise<void> {
     try {
       const claimed = await this.#options.store.claimArrived(
-        [...arrived].map(([{ tenant, id }, deliveryIds]) => ({ tenant, id, deliveryIds })),
+        [...arrived].map(([{ tenant, id }, { count, names }]) => ({ tenant, id, count, names })),
       );
       const byLane = Map.groupBy(claimed, ({ tenant, registrationId }) =>
         registrationKey({ tenant, id: registrationId }),
       );
-      for (const [lane, ids] of arrived) {
-        lane.reserved -= ids.length;
-        this.#options.onClaimed(lane, byLane.get(lane.key) ?? []);
+      for (const [lane, { count }] of arrived) {
+        const deliveries = byLane.get(lane.key) ?? [];
+        lane.reserved -= count;
+        this.#options.onClaimed(lane, deliveries);
+        // By other names the rest may be there all the same.
+        if (deliveries.length < count && !lane.isOver) this.#leave(lane);
       }
     } catch {
-      for (const [lane, ids] of arrived) {
-        lane.reserved -= ids.length;
+      for (const [lane, { count }] of arrived) {
+        lane.reserved -= count;
         lane.noteDue(this.#options.now());
         this.wakeAt(lane, this.#options.now() + RETRY_AFTER_FAILURE_MS);
       }

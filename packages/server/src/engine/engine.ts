@@ -267,8 +267,8 @@ export class Engine {
 
   #arrive(arrival: Arrival): void {
     const lane = this.#roster.activeLane(arrival);
-    if (lane === undefined || arrival.deliveryIds.length === 0) return this.align(arrival);
-    this.#claimer.arrive(lane, arrival.deliveryIds);
+    if (lane === undefined || arrival.count === 0) return this.align(arrival);
+    this.#claimer.arrive(lane, arrival);
   }
 
   /** Whatever the lane can do now it does, and it is looked at again when it may send after a rest or as a probe. */

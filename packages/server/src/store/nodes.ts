@@ -31,7 +31,12 @@ export type ConfigurationChanges = {
 export type NodeInfo = { readonly name: string; readonly version: string };
 
 /** Deliveries to one registration that another node has just accepted: they are due, and were never tried. */
-export type Arrival = RegistrationRef & { readonly deliveryIds: readonly Id[] };
+export type Arrival = RegistrationRef & {
+  /** How many there are. */
+  readonly count: number;
+  /** What the store knows them by, each alone or several together. */
+  readonly names: readonly string[];
+};
 
 /** What happens to a node among others. */
 export type NodeEvents = {

@@ -153,9 +153,9 @@ export class MemoryStore implements EngineStore {
 
   claimArrived(arrivals: readonly Arrival[]): Promise<readonly Delivery[]> {
     return this.#inOrder(() =>
-      arrivals.flatMap(({ id, deliveryIds }) => {
+      arrivals.flatMap(({ id, names }) => {
         const turns = firstOfEachKey(this.#openOf(id));
-        const rows = deliveryIds.flatMap((each) => this.rows.get(each) ?? []);
+        const rows = names.flatMap((each) => this.rows.get(each) ?? []);
         const claimable = rows.filter((row) => isClaimable(row, turns) && row.attempts === 0);
         return this.#lease(claimable);
       }),

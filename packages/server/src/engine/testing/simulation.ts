@@ -119,10 +119,8 @@ export class Simulation {
     if (registration === undefined || registration.ordering !== undefined) return;
     const { tenant, id } = registration;
     const state = isSilent(registration) ? 'held' : 'pending';
-    const deliveryIds = Array.from({ length: Math.ceil(this.#random() * 4) }, () =>
-      newId(this.#now),
-    );
-    const deliveries = deliveryIds.map((each) => {
+    const names = Array.from({ length: Math.ceil(this.#random() * 4) }, () => newId(this.#now));
+    const deliveries = names.map((each) => {
       const plain = { leased: false, picks: null, orderKeys: null };
       return { id: each, registrationId: id, state, ...plain } as const;
     });
@@ -131,7 +129,9 @@ export class Simulation {
     const event = { id: newId(this.#now), tenant, ...times, payload, actions: ['A'], deliveries };
     const accepted = this.#store.accept([{ events: [event], idempotency: null }]);
     if (this.#random() < 0.9)
-      void accepted.then(() => this.#store.heard?.arrived([{ tenant, id, deliveryIds }], 0));
+      void accepted.then(() =>
+        this.#store.heard?.arrived([{ tenant, id, count: names.length, names }], 0),
+      );
   }
 
   #event() {

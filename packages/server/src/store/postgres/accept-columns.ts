@@ -45,23 +45,23 @@ export function eventColumns(batch: readonly Publication[]): Column[] {
   return columns;
 }
 
-/** With the place of each in its order, and the part of the batch that it is in hand with. */
+/** With the place of each in its order, and the part of the batch that it shares a row with. */
 export function deliveryColumns(
   batch: readonly Publication[],
   placeOf: Places,
   rowOf: ReadonlyMap<Id, HandRow>,
 ): Column[] {
-  const columns: Column[] = Array.from({ length: 12 }, () => []);
+  const columns: Column[] = Array.from({ length: 13 }, () => []);
   batch.forEach(({ events }, publication) => {
     for (const { tenant, id: eventId, acceptedAt, deliveries } of events) {
-      for (const { id, registrationId, state, picks, orderKeys } of deliveries) {
+      for (const { id, registrationId, state, leased, picks, orderKeys } of deliveries) {
         const shard = shardOf({ tenant, id: registrationId });
         const dueAt = state === 'pending' ? acceptedAt : null;
         const part = rowOf.get(id)?.part ?? null;
         const picked = storedPicks(picks);
         const owner = [publication, tenant, id, eventId, registrationId, shard];
         const keys = orderKeys === null ? null : JSON.stringify(orderKeys);
-        const order = [keys, placeOf.get(id) ?? null];
+        const order = [keys, placeOf.get(id) ?? null, leased];
         push(columns, [...owner, stateCode(state), part, dueAt, picked, ...order]);
       }
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RegistrationRef } from '../../core/registration.ts';
+import { ALL_SHARDS } from '../../core/shard.ts';
 import type { Arrival, NewDelivery, Store } from '../port.ts';
 import { openPostgresStore } from './store.ts';
 import {
@@ -16,8 +17,9 @@ import {
 
 const NOW = Date.now();
 const WAITING = { leased: false } as const;
-/** One whose text is too long for a message. */
-const MANY = 500;
+const LANE = { tenant: 't', registrationId: 'r', room: 10 };
+/** Registrations whose arrivals are too long for a message. */
+const MANY = 200;
 
 type Heard = { readonly arrivals: readonly Arrival[]; readonly version: number };
 
@@ -56,32 +58,61 @@ async function accept(store: Store, deliveries: readonly Partial<NewDelivery>[])
 }
 
 function named(ids: readonly string[], tenant = 't'): readonly Arrival[] {
-  return [{ tenant, id: 'r', deliveryIds: ids }];
+  return [{ tenant, id: 'r', count: ids.length, names: ids }];
 }
 
 async function claimedOf(store: Store, arrivals: readonly Arrival[]): Promise<string[]> {
   return (await store.claimArrived(arrivals)).map(({ id }) => id);
 }
 
-test('what is accepted for others is named to them, with what it was matched with', async () => {
+async function claimedIn(store: Store): Promise<string[]> {
+  const [claim] = await store.claim([LANE], NOW);
+  return (claim?.deliveries ?? []).map(({ id }) => id);
+}
+
+test('what is accepted for others is named to them together, with what it was matched with', async () => {
   const { acceptor, heard, done } = await pair();
   const held = { registrationId: 'held', state: 'held' } as const;
-  const { ids, version } = await accept(acceptor, [{}, {}, held]);
-  const expected = [
-    { tenant: 't', id: 'r', deliveryIds: ids.slice(0, 2) },
-    { tenant: 't', id: 'held', deliveryIds: [] },
-  ];
-  assert.deepEqual(await heard, { arrivals: expected, version });
+  const ordered = { registrationId: 'ordered', orderKeys: ['k'] };
+  const { ids, version } = await accept(acceptor, [{}, {}, held, ordered]);
+  const { arrivals, version: matched } = await heard;
+  const [together] = arrivals.flatMap(({ names }) => names);
+  assert.match(together ?? '', /^\d+\.0$/);
+  assert.deepEqual(arrivals, [
+    { tenant: 't', id: 'r', count: 2, names: [together] },
+    { tenant: 't', id: 'held', count: 0, names: [] },
+    { tenant: 't', id: 'ordered', count: 1, names: [ids[3]] },
+  ]);
+  assert.equal(matched, version);
   await done();
 });
 
-test('of more than a message holds only the registrations are named', async () => {
-  const { acceptor, woken, done } = await pair();
-  await accept(
+test('of more than a message holds only the registrations are named, and their lanes find it', async () => {
+  const { acceptor, receiver, woken, done } = await pair();
+  const registrationIds = Array.from({ length: MANY }, (_, n) => String(n));
+  const { ids } = await accept(
     acceptor,
-    Array.from({ length: MANY }, () => ({})),
+    registrationIds.map((registrationId) => ({ registrationId })),
   );
-  assert.deepEqual(await woken, [{ tenant: 't', id: 'r' }]);
+  assert.deepEqual(
+    await woken,
+    registrationIds.map((id) => ({ tenant: 't', id })),
+  );
+  const lanes = registrationIds.map((registrationId) => ({ ...LANE, registrationId }));
+  const claims = await receiver.claim(lanes, NOW);
+  assert.deepEqual(
+    claims.map(({ deliveries }) => deliveries.map(({ id }) => id)),
+    ids.map((id) => [id]),
+  );
+  await done();
+});
+
+test('what was posted and not taken is found by the next look', async () => {
+  const { acceptor, receiver, done } = await pair();
+  const { ids } = await accept(acceptor, [{}]);
+  const { pending } = await receiver.waiting(ALL_SHARDS);
+  assert.deepEqual(pending, [{ tenant: 't', registrationId: 'r', nextDueAt: NOW }]);
+  assert.deepEqual(await claimedIn(receiver), ids);
   await done();
 });
 
@@ -98,21 +129,34 @@ test('a node that hears what its version does not know looks in the store', asyn
 });
 
 test('what is claimed by name is whole, and claimed once', async () => {
-  const { acceptor, receiver, done } = await pair();
+  const { acceptor, receiver, heard, done } = await pair();
   const { event, ids } = await accept(acceptor, [{}, {}]);
-  const claimed = await receiver.claimArrived(named(ids));
+  const { arrivals } = await heard;
+  const claimed = await receiver.claimArrived(arrivals);
   assert.deepEqual(
-    claimed.map(({ id, eventId, notifications, attempts }) => [
+    claimed.map(({ id, eventId, notifications, attempts, sequence }) => [
       id,
       eventId,
       notifications,
       attempts,
+      sequence,
     ]),
-    ids.toSorted().map((id) => [id, event.id, ['{}'], 0]),
+    ids.map((id, index) => [id, event.id, ['{}'], 0, index + 1]),
   );
-  assert.deepEqual(await claimedOf(receiver, named(ids)), []);
-  const rooms = [{ tenant: 't', registrationId: 'r', room: 10 }];
-  assert.deepEqual((await receiver.claim(rooms, NOW))[0]?.deliveries, []);
+  assert.deepEqual(await claimedOf(receiver, arrivals), []);
+  assert.deepEqual(await claimedIn(receiver), []);
+  const [first = '', second = ''] = ids;
+  const settled = await receiver.settle([first, second].map((id) => settlementOf(id, NOW)));
+  assert.deepEqual(settled, [true, true]);
+  await done();
+});
+
+test('what somebody looked for before it was claimed by name is claimed in its lane', async () => {
+  const { acceptor, receiver, heard, done } = await pair();
+  const { ids } = await accept(acceptor, [{}]);
+  assert.equal((await acceptor.delivery('t', ids[0] ?? ''))?.row.state, 'pending');
+  assert.deepEqual(await claimedOf(receiver, (await heard).arrivals), []);
+  assert.deepEqual(await claimedIn(receiver), ids);
   await done();
 });
 
@@ -120,6 +164,7 @@ test('what was tried, has ended, is held or is behind is not claimed by name, no
   const { acceptor, receiver, done } = await pair();
   const { ids } = await accept(acceptor, [{}, {}, { state: 'held' }, {}]);
   const [tried = '', ended = '', held = '', free = ''] = ids;
+  await receiver.deliveries({ tenant: 't', limit: 1 });
   const failed = { state: 'pending', dueAt: NOW, step: 1 } as const;
   await receiver.settle([{ ...settlementOf(tried, NOW), next: failed }, settlementOf(ended, NOW)]);
   assert.deepEqual(await claimedOf(receiver, named(ids, 'stranger')), []);
@@ -139,9 +184,10 @@ test('what is behind another in its order is not claimed by name', async () => {
 });
 
 test('a node that was given up claims nothing by name', async () => {
-  const { acceptor, receiver, done } = await pair();
+  const { acceptor, receiver, heard, done } = await pair();
   const { ids } = await accept(acceptor, [{}]);
-  assert.deepEqual(await claimedOf(acceptor, named(ids)), []);
-  assert.deepEqual(await claimedOf(receiver, named(ids)), ids);
+  const { arrivals } = await heard;
+  assert.deepEqual(await claimedOf(acceptor, arrivals), []);
+  assert.deepEqual(await claimedOf(receiver, arrivals), ids);
   await done();
 });

@@ -1,5 +1,7 @@
 import type { Id } from '../../core/id.ts';
-import type { Publication } from '../port.ts';
+import { registrationKey } from '../../core/registration.ts';
+import { shardOf } from '../../core/shard.ts';
+import type { NewDelivery, Publication } from '../port.ts';
 
 /** Deliveries share a row up to so many. */
 const MOST_IN_A_ROW = 500;
@@ -7,7 +9,7 @@ const MOST_IN_A_ROW = 500;
 /** A row of `deliveries_in_hand`. */
 export type HandRow = {
   readonly tenant: string;
-  /** The number of the batch that leased them. */
+  /** The number of the batch that accepted them. */
   readonly batch: number;
   readonly part: number;
 };
@@ -22,34 +24,51 @@ export type InHandDelivery = {
   readonly sequence: number;
 };
 
-/** The rows that the leased deliveries of a batch go into. */
+/** Which row each delivery of a batch goes into; none for what waits as a row of its own. */
+export type HandRows = ReadonlyMap<Id, HandRow>;
+
+/** What is leased shares rows of its tenant, what is for another node those of its registration. */
 export function handRowsOf(
   batch: number,
   publications: readonly Publication[],
-): ReadonlyMap<Id, HandRow> {
+  owns: (shard: number) => boolean,
+): HandRows {
   const rows = new Map<Id, HandRow>();
   const filling = new Map<string, { readonly row: HandRow; room: number }>();
   let part = 0;
   for (const { tenant, deliveries } of publications.flatMap(({ events }) => events)) {
-    for (const { id } of deliveries.filter(({ leased }) => leased)) {
-      let last = filling.get(tenant);
+    for (const delivery of deliveries) {
+      const way = wayOf(tenant, delivery, owns);
+      if (way === undefined) continue;
+      let last = filling.get(way);
       if (last === undefined || last.room === 0) {
         last = { row: { tenant, batch, part: part++ }, room: MOST_IN_A_ROW };
-        filling.set(tenant, last);
+        filling.set(way, last);
       }
       last.room -= 1;
-      rows.set(id, last.row);
+      rows.set(delivery.id, last.row);
     }
   }
   return rows;
 }
 
-/** Of the rows that this node put deliveries in, those that it knows some of, and what it knows. */
+function wayOf(
+  tenant: string,
+  { registrationId, state, leased, orderKeys }: NewDelivery,
+  owns: (shard: number) => boolean,
+): string | undefined {
+  if (leased) return tenant;
+  const ref = { tenant, id: registrationId };
+  if (state === 'held' || orderKeys !== null || owns(shardOf(ref))) return undefined;
+  return registrationKey(ref);
+}
+
+/** What this node knows of the rows of which it has deliveries in hand. */
 export class InHand {
   readonly #deliveries = new Map<Id, InHandDelivery>();
   readonly #rows = new Map<HandRow, Set<Id>>();
 
-  /** Takes what was committed so. */
+  /** Takes what was committed as leased by this node. */
   add(id: Id, delivery: InHandDelivery): void {
     this.#deliveries.set(id, delivery);
     const known = this.#rows.get(delivery.row);

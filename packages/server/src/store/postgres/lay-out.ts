@@ -1,3 +1,4 @@
+import type { RegistrationRef } from '../../core/registration.ts';
 import { integer, type Row, text } from '../rows.ts';
 import type { Database, Statement } from './database.ts';
 import type { HandRow } from './in-hand.ts';
@@ -21,8 +22,24 @@ select tenant, batch, part
 
 const ALL = chosenBy('all', 'true');
 const OF_TENANTS = chosenBy('of tenants', 'h.tenant = any($1::text[])');
-const OF_BATCHES = chosenBy('of batches', 'h.batch = any($1::bigint[])');
-const OF_DEAD = chosenBy('of dead', 'not exists (select from nodes where epoch = h.batch >> 32)');
+const BY_BATCH = chosenBy('by batch', 'h.batch = any($1::bigint[])');
+const LEASED_AS = chosenBy('leased as', 'h.leased = any($1::bigint[])');
+const OF_NODE = chosenBy('of node', 'h.leased >> 32 = $1::bigint');
+const NOBODYS = chosenBy(
+  'of nobody',
+  'not exists (select from nodes where epoch = h.leased >> 32)',
+);
+const POSTED: Statement = {
+  name: 'in hand posted',
+  text: `
+select h.tenant, h.batch, h.part
+  from unnest($1::text[], $2::text[]) as r (tenant, id)
+  join deliveries_in_hand h
+    on h.tenant = r.tenant
+   and h.posted_to = r.id
+   and h.leased = 0
+ order by h.tenant, h.batch, h.part`,
+};
 const OLD = chosenBy('old', '(select min(due) from unnest(h.due_at) as d (due)) < $1::bigint');
 
 /** Whoever ends deliveries of a row holds it meanwhile; all take rows in this order. */
@@ -51,7 +68,7 @@ with gone as (
      and h.part = g.part
   returning h.*)
 insert into deliveries (tenant, id, event_id, registration_id, shard, state, leased, due_at, picks, sequence)
-select g.tenant, d.id, d.event_id, d.registration_id, d.shard, 0, g.batch, d.due_at, d.picks, d.sequence
+select g.tenant, d.id, d.event_id, d.registration_id, d.shard, 0, g.leased, d.due_at, d.picks, d.sequence
   from gone g
  cross join lateral unnest(g.ids, g.event_ids, g.registration_ids, g.shards, g.due_at, g.picks, g.sequences)
     as d (id, event_id, registration_id, shard, due_at, picks, sequence)
@@ -64,15 +81,25 @@ select g.tenant, d.id, d.event_id, d.registration_id, d.shard, 0, g.batch, d.due
 };
 
 export const EVERYTHING: Chosen = { statement: ALL, values: [] };
-/** What nodes have in hand that are no more. */
-export const OF_DEAD_NODES: Chosen = { statement: OF_DEAD, values: [] };
+/** What nodes had in hand that are no more, and what was posted and not taken. */
+export const OF_NO_NODE: Chosen = { statement: NOBODYS, values: [] };
 
 export function ofTenants(tenants: readonly string[]): Chosen {
   return { statement: OF_TENANTS, values: [tenants] };
 }
 
-export function ofBatches(batches: readonly number[]): Chosen {
-  return { statement: OF_BATCHES, values: [batches] };
+export function leasedAs(leases: readonly number[]): Chosen {
+  return { statement: LEASED_AS, values: [leases] };
+}
+
+export function ofNode(epoch: number): Chosen {
+  return { statement: OF_NODE, values: [epoch] };
+}
+
+/** What is for these registrations and was not taken. */
+export function postedTo(refs: readonly RegistrationRef[]): Chosen {
+  const values = [refs.map(({ tenant }) => tenant), refs.map(({ id }) => id)];
+  return { statement: POSTED, values };
 }
 
 /** What was accepted before, in milliseconds since 1970. */
@@ -109,16 +136,16 @@ export async function laidOut(
   rows: readonly HandRow[],
 ): Promise<readonly HandRow[]> {
   if (rows.length === 0) return [];
-  const found = await database.query(OF_BATCHES, [rows.map(({ batch }) => batch)]);
+  const found = await database.query(BY_BATCH, [rows.map(({ batch }) => batch)]);
   const there = new Set(found.map((row) => keyOf(toHandRow(row))));
   return rows.filter((row) => !there.has(keyOf(row)));
 }
 
-function toHandRow(row: Row): HandRow {
+export function toHandRow(row: Row): HandRow {
   return { tenant: text(row, 'tenant'), batch: integer(row, 'batch'), part: integer(row, 'part') };
 }
 
-function keyOf({ tenant, batch, part }: HandRow): string {
+export function keyOf({ tenant, batch, part }: HandRow): string {
   return `${batch} ${part} ${tenant}`;
 }
 

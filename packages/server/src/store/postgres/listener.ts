@@ -19,7 +19,7 @@ export type Message =
   | 'configuration'
   | 'look'
   | { readonly wake: readonly RegistrationRef[] }
-  | { readonly arrived: readonly Arrival[]; readonly version: number }
+  | { readonly arrivals: readonly Arrival[]; readonly version: number }
   | { readonly drop: readonly [RegistrationRef, Id] };
 
 /** PostgreSQL takes less than 8,000 bytes. */
@@ -83,7 +83,7 @@ export class Listener {
     }
     const message = JSON.parse(payload) as Exclude<Message, string>;
     if ('wake' in message) this.#heard.wake(message.wake);
-    else if ('arrived' in message) this.#heard.arrived(message.arrived, message.version);
+    else if ('arrivals' in message) this.#heard.arrived(message.arrivals, message.version);
     else if ('drop' in message) this.#heard.drop(...message.drop);
     // A newer version may say what this one does not know.
     else this.#heard.look();

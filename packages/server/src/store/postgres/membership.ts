@@ -1,6 +1,7 @@
 import { SHARDS } from '../../core/shard.ts';
 import type { Membership, NodeEvents, NodeInfo } from '../port.ts';
 import { integer, type Row } from '../rows.ts';
+import { layOut, ofNode } from './lay-out.ts';
 import { Listener } from './listener.ts';
 import { BEAT, GIVE, GIVE_UP, JOIN, LEAVE, TAKE } from './nodes.ts';
 import type { Place } from './place.ts';
@@ -86,7 +87,13 @@ export class Member implements Membership {
     const epoch = this.#epoch;
     this.#epoch = 0;
     this.#validUntil = 0;
+    await this.#layOut(epoch).catch(() => undefined);
     await this.#place.database.query(LEAVE, [epoch]).catch(() => undefined);
+  }
+
+  /** What this node had in hand for others is theirs to find: they look where deliveries wait. */
+  #layOut(epoch: number): Promise<void> {
+    return layOut(this.#place.database, ofNode(epoch));
   }
 
   #beatNow(): void {
@@ -187,6 +194,7 @@ export class Member implements Membership {
   async #handOver(): Promise<void> {
     const shards = [...this.#finished];
     if (shards.length === 0) return;
+    await this.#layOut(this.#epoch);
     await this.#place.database.query(GIVE, [this.#epoch, shards]);
     this.#finished = this.#finished.filter((shard) => !shards.includes(shard));
     for (const shard of shards) this.#leaving.delete(shard);

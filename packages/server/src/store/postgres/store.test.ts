@@ -203,7 +203,7 @@ test('what a node had in hand that is gone is found by the next look, and can be
   assert.deepEqual((await store.claim([lane], Date.now()))[0]?.deliveries, []);
   await rows(
     url,
-    'update deliveries_in_hand set batch = 4294967297 + (select max(epoch) from nodes) * 4294967296',
+    'update deliveries_in_hand set leased = 4294967297 + (select max(epoch) from nodes) * 4294967296',
   );
   const { pending } = await store.waiting(ALL_SHARDS);
   assert.deepEqual(
@@ -240,7 +240,7 @@ test('what a batch leased whose answer was lost is claimed again', async () => {
   // As if the commit of the batch had come through and only its answer had been lost.
   await rows(
     url,
-    'update deliveries_in_hand set batch = 1 + (select max(epoch) from nodes) * 4294967296',
+    'update deliveries_in_hand set leased = 1 + (select max(epoch) from nodes) * 4294967296',
   );
   const [claim] = await store.claim([lane], Date.now());
   assert.deepEqual(

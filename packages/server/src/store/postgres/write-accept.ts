@@ -1,7 +1,4 @@
-import type { Id } from '../../core/id.ts';
-import { registrationKey } from '../../core/registration.ts';
-import { shardOf } from '../../core/shard.ts';
-import type { Acceptance, Arrival, Earlier, Idempotency, Publication } from '../port.ts';
+import type { Acceptance, Earlier, Idempotency, Publication } from '../port.ts';
 import { type Row, text } from '../rows.ts';
 import {
   deliveryColumns,
@@ -13,8 +10,8 @@ import {
   tracesOf,
 } from './accept-columns.ts';
 import type { Database, Query, Statement } from './database.ts';
-import { handRowsOf } from './in-hand.ts';
-import { toPayload } from './listener.ts';
+import { messageTo } from './arrivals.ts';
+import { handRowsOf, type HandRows } from './in-hand.ts';
 import { FENCE, type Place } from './place.ts';
 import { EVENTS_A_ROW } from './unindexed.ts';
 import { enrol, type Enrolment, lockOrder, takePlaces } from './write-order.ts';
@@ -30,7 +27,7 @@ with ${FENCE},
 stale as materialized (
   select 1
     from configuration
-   where version <> $28::bigint),
+   where version <> $29::bigint),
 keys as (
   select *
     from unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[])
@@ -53,7 +50,7 @@ new_events as (
   insert into events (tenant, id, accepted_at, occurred_at, actions, payload, trace)
   select tenant, id, accepted_at, occurred_at, actions, payload, trace
     from unnest($9::int[], $10::text[], $11::text[], $12::bigint[], $13::bigint[], $14::text[], $15::text[],
-                $30::text[])
+                $31::text[])
       as e (publication, tenant, id, accepted_at, occurred_at, actions, payload, trace)
    where publication not in (select publication from refused)
      and not exists (select from stale)
@@ -70,8 +67,8 @@ accepted as materialized (
          row_number() over (partition by tenant collate "C", registration_id collate "C" order by place)
            - count(*) over (partition by tenant collate "C", registration_id collate "C") as before_last
     from unnest($16::int[], $17::text[], $18::text[], $19::text[], $20::text[], $21::smallint[],
-                $22::smallint[], $23::int[], $24::bigint[], $25::text[], $26::text[], $27::bigint[]) with ordinality
-      as d (publication, tenant, id, event_id, registration_id, shard, state, part, due_at, picks, order_keys, order_seq, place)
+                $22::smallint[], $23::int[], $24::bigint[], $25::text[], $26::text[], $27::bigint[], $28::bool[]) with ordinality
+      as d (publication, tenant, id, event_id, registration_id, shard, state, part, due_at, picks, order_keys, order_seq, leased, place)
    where publication not in (select publication from refused)
      and not exists (select from stale)),
 numbers as (
@@ -85,15 +82,16 @@ numbers as (
   returning tenant, registration_id, last),
 in_hand as (
   insert into deliveries_in_hand
-         (tenant, batch, part, ids, event_ids, registration_ids, shards, due_at, picks, sequences)
-  select tenant, $2::bigint, part, array_agg(id), array_agg(event_id), array_agg(registration_id),
+         (tenant, batch, part, leased, posted_to, ids, event_ids, registration_ids, shards, due_at, picks, sequences)
+  select tenant, $2::bigint, part, case when leased then $2::bigint else 0 end,
+         case when not leased then min(registration_id) end, array_agg(id), array_agg(event_id), array_agg(registration_id),
          array_agg(shard), array_agg(due_at), array_agg(picks), array_agg(sequence)
     from (select *, ${SEQUENCE} as sequence
             from accepted
            where part is not null
-             and exists (select from fence)
+             and (not leased or exists (select from fence))
            order by place) a
-   group by tenant, part),
+   group by tenant, part, leased),
 new_deliveries as (
   insert into deliveries (tenant, id, event_id, registration_id, shard, state, due_at, picks,
                           order_keys, order_seq, sequence)
@@ -102,13 +100,13 @@ new_deliveries as (
          ${SEQUENCE}
     from accepted
    where part is null
-      or not exists (select from fence))
+      or (leased and not exists (select from fence)))
 select array(select ${SEQUENCE} from accepted order by place) as numbers,
        array(select publication from refused) as refused,
        exists (select from fence) as fenced,
        exists (select from stale) as stale,
-       case when $29 <> '' and not exists (select from stale)
-            then pg_notify('schoolbell', $29) end as told`,
+       case when $30 <> '' and not exists (select from stale)
+            then pg_notify('schoolbell', $30) end as told`,
 };
 
 const FIND_KEYS: Statement = {
@@ -131,7 +129,7 @@ export async function accept(
   const lease = place.leases.next(place.epoch());
   const written = batch.map((publication) => first.get(keyOf(publication)) ?? publication);
   const unique = batch.filter((publication, index) => written[index] === publication);
-  const rowOf = handRowsOf(lease, unique);
+  const rowOf = handRowsOf(lease, unique, place.owns);
   const { refused, stale, fenced, numbers } = await write(place, unique, { lease, version, rowOf });
   if (stale) return batch.map(() => ({ kind: 'stale' }));
   const unleased = fenced ? {} : ({ unleased: true } as const);
@@ -164,10 +162,10 @@ function putInHand(
 ): void {
   let taken = 0;
   for (const { id: eventId, deliveries } of fresh.flatMap(({ events }) => events)) {
-    for (const { id, registrationId, picks } of deliveries) {
+    for (const { id, registrationId, leased, picks } of deliveries) {
       const sequence = numbers[taken++] ?? 0;
       const row = rowOf.get(id);
-      if (row === undefined) continue;
+      if (row === undefined || !leased) continue;
       inHand.add(id, { row, eventId, registrationId, picks: storedPicks(picks), sequence });
     }
   }
@@ -215,8 +213,6 @@ type Written = {
   readonly numbers: readonly number[];
 };
 
-type HandRows = ReturnType<typeof handRowsOf>;
-
 /** What a batch is written under. */
 type Under = { readonly lease: number; readonly version: number | null; readonly rowOf: HandRows };
 
@@ -226,7 +222,7 @@ async function write(
   { lease, version, rowOf }: Under,
 ): Promise<Written> {
   const values = [epoch(), lease, ...keyColumns(batch), ...eventColumns(batch)];
-  const rest = [version, messageTo(batch, owns, version), tracesOf(batch)];
+  const rest = [version, messageTo(batch, { owns, rowOf, version }), tracesOf(batch)];
   const insert = async (query: Query, placeOf: Places): Promise<Written> => {
     const deliveries = deliveryColumns(batch, placeOf, rowOf);
     const [row] = await query(ACCEPT, [...values, ...deliveries, ...rest]);
@@ -259,29 +255,6 @@ async function write(
     leases.lose(lease);
     throw error;
   }
-}
-
-/** What other nodes are to send: one message a commit, empty where there is nothing. */
-function messageTo(
-  batch: readonly Publication[],
-  owns: Place['owns'],
-  version: number | null,
-): string {
-  const arrivals = new Map<string, Arrival & { readonly deliveryIds: Id[] }>();
-  for (const { tenant, deliveries } of batch.flatMap(({ events }) => events)) {
-    for (const { id, registrationId, state } of deliveries) {
-      const ref = { tenant, id: registrationId };
-      if (owns(shardOf(ref))) continue;
-      const key = registrationKey(ref);
-      const arrival = arrivals.get(key) ?? { ...ref, deliveryIds: [] };
-      arrivals.set(key, arrival);
-      if (state === 'pending') arrival.deliveryIds.push(id);
-    }
-  }
-  if (arrivals.size === 0) return '';
-  const arrived = [...arrivals.values()];
-  const wake = arrived.map(({ tenant, id }) => ({ tenant, id }));
-  return version === null ? toPayload({ wake }) : toPayload({ arrived, version }, { wake });
 }
 
 /** In order of acceptance. */

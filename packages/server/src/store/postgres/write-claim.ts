@@ -1,18 +1,10 @@
-import { shardOf } from '../../core/shard.ts';
-import type { Delivery } from '../../core/delivery.ts';
 import type { Id } from '../../core/id.ts';
-import type { Arrival, LaneClaim, LaneRoom, Recovery } from '../port.ts';
-import {
-  integer,
-  integerOrNull,
-  pickCarried,
-  replayOf,
-  type Row,
-  text,
-  tracedBy,
-} from '../rows.ts';
+import { shardOf } from '../../core/shard.ts';
+import type { LaneClaim, LaneRoom, Recovery } from '../port.ts';
+import { integer, integerOrNull, type Row, text } from '../rows.ts';
 import type { Statement } from './database.ts';
-import { EVERYTHING, laidOut, layOut, layOutRows, OF_DEAD_NODES, ofBatches } from './lay-out.ts';
+import { EVERYTHING, laidOut, layOut, layOutRows, OF_NO_NODE, postedTo } from './lay-out.ts';
+import { lease, toDelivery } from './leasing.ts';
 import { FENCE, type Place } from './place.ts';
 import { isRowOf, isWithin } from './rows-of-deliveries.ts';
 import { orderedOwners } from './write-order.ts';
@@ -75,30 +67,6 @@ select lane, null, null, null, null, null, null, null, null, null, null, null, n
  order by 2, 4`,
 };
 
-/** By name: nothing that others have in hand, or that has ended, need be passed on the way. */
-const CLAIM_ARRIVED: Statement = {
-  name: 'claim arrived',
-  text: `
-with ${FENCE},
-leased as (
-  update deliveries d
-     set leased = $2
-    from unnest($3::text[], $4::text[]) as a (tenant, id), fence
-   where ${isRowOf('a')}
-     and d.state + 0 = 0
-     and d.attempts = 0
-     and not d.behind
-     and d.leased >> 32 <> $1
-  returning d.tenant, d.id, d.event_id, d.registration_id, d.attempts, d.step, d.picks,
-            d.order_keys is not null as ordered, d.sequence, d.replay_of)
-select l.*, e.payload, e.actions, e.trace
-  from leased l
-  join events e
-    on e.tenant = l.tenant
-   and e.id = l.event_id
- order by l.id`,
-};
-
 const RELEASE: Statement = {
   name: 'release',
   text: `
@@ -109,15 +77,6 @@ update deliveries d
  where ${isRowOf('g')}
    and d.state + 0 = 0
    and d.leased >> 32 = $1`,
-};
-
-const UNDO: Statement = {
-  name: 'undo leases',
-  text: `
-update deliveries
-   set leased = 0
- where state = 0
-   and leased = any($1::bigint[])`,
 };
 
 const UNLEASE: Statement = {
@@ -187,45 +146,13 @@ export async function claim(
   lanes: readonly LaneRoom[],
   now: number,
 ): Promise<readonly LaneClaim[]> {
+  await layOut(
+    place.database,
+    postedTo(lanes.map(({ tenant, registrationId: id }) => ({ tenant, id }))),
+  );
   const rows = await lease(place, CLAIM, [...laneColumns(lanes), now]);
   const byLane = Map.groupBy(rows, (row) => integer(row, 'lane'));
   return lanes.map((_, index) => toClaim(byLane.get(index) ?? []));
-}
-
-/** Leases these, as far as nothing was done about them yet. */
-export async function claimArrived(
-  place: Place,
-  arrivals: readonly Arrival[],
-): Promise<readonly Delivery[]> {
-  const tenants = arrivals.flatMap(({ tenant, deliveryIds }) => deliveryIds.map(() => tenant));
-  const ids = arrivals.flatMap(({ deliveryIds }) => deliveryIds);
-  return (await lease(place, CLAIM_ARRIVED, [tenants, ids])).map(toDelivery);
-}
-
-/** Runs a statement that leases under the number of a new batch. */
-async function lease(
-  place: Place,
-  statement: Statement,
-  values: readonly unknown[],
-): Promise<readonly Row[]> {
-  await undoLost(place);
-  const { database, epoch, leases } = place;
-  const number = leases.next(epoch());
-  try {
-    return await database.query(statement, [epoch(), number, ...values]);
-  } catch (error) {
-    leases.lose(number);
-    throw error;
-  }
-}
-
-/** Gives back what batches leased whose answer never came. */
-async function undoLost({ database, leases }: Place): Promise<void> {
-  const { lost } = leases;
-  if (lost.length === 0) return;
-  await layOut(database, ofBatches(lost));
-  await database.query(UNDO, [lost]);
-  leases.undone(lost);
 }
 
 function laneColumns(lanes: readonly LaneRoom[]): unknown[][] {
@@ -243,22 +170,6 @@ function toClaim(rows: readonly Row[]): LaneClaim {
   return {
     deliveries: rows.filter((row) => row !== left).map(toDelivery),
     nextDueAt: left === undefined ? null : integerOrNull(left, 'next_due_at'),
-  };
-}
-
-function toDelivery(row: Row): Delivery {
-  return {
-    id: text(row, 'id'),
-    tenant: text(row, 'tenant'),
-    eventId: text(row, 'event_id'),
-    registrationId: text(row, 'registration_id'),
-    ...pickCarried(row),
-    attempts: integer(row, 'attempts'),
-    step: integer(row, 'step'),
-    ordered: row['ordered'] === true,
-    ...replayOf(row),
-    sequence: integerOrNull(row, 'sequence'),
-    ...tracedBy(row),
   };
 }
 
@@ -284,7 +195,7 @@ export async function recover(place: Place, shards: readonly number[]): Promise<
 
 export async function waiting(place: Place, shards: readonly number[]): Promise<Recovery> {
   const { database, epoch } = place;
-  await layOut(database, OF_DEAD_NODES);
+  await layOut(database, OF_NO_NODE);
   await forgetLaidOut(place);
   const [pending, held] = await Promise.all([
     database.query(PENDING, [shards, epoch()]),
