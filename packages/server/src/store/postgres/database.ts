@@ -36,6 +36,8 @@ const CONNECTIONS_KEPT = 4;
 const CONNECT_WITHIN_MS = 3000;
 /** Beyond the server's own limit: an answer that never comes is no reason to wait for ever. */
 const GRACE_MS = 2000;
+/** Whoever stands still within a transaction for so long loses it: others wait for what it has locked. */
+const IDLE_IN_TRANSACTION_MS = 5000;
 
 export type Query = (statement: Statement, values?: readonly unknown[]) => Promise<readonly Row[]>;
 
@@ -120,6 +122,7 @@ export class Database {
     const { url, statementTimeoutMs, pooled } = this.#options;
     const session = {
       statement_timeout: statementTimeoutMs,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
       options: SESSION.map((each) => `-c ${each}`).join(' '),
     };
     return {

@@ -3,7 +3,7 @@ import { integer, type Row, text } from '../rows.ts';
 import type { Database, Statement } from './database.ts';
 import type { HandRow } from './in-hand.ts';
 
-/** Rows laid out in one transaction. */
+/** Rows laid out in one transaction, which others wait for that settle some of these. */
 const STEP = 20;
 
 /** Which rows of `deliveries_in_hand`. */
@@ -42,42 +42,10 @@ select h.tenant, h.batch, h.part
 };
 const OLD = chosenBy('old', '(select min(due) from unnest(h.due_at) as d (due)) < $1::bigint');
 
-/** Whoever ends deliveries of a row holds it meanwhile; all take rows in this order. */
-const LOCK: Statement = {
-  name: 'lock in hand',
-  text: `
-select h.tenant
-  from unnest($1::text[], $2::bigint[], $3::int[]) as g (tenant, batch, part)
-  join deliveries_in_hand h
-    on h.tenant = g.tenant
-   and h.batch = g.batch
-   and h.part = g.part
- order by h.tenant, h.batch, h.part
-   for update of h`,
-};
-
-/** A statement of its own after the one that locks the rows: so it sees all that had ended by then. */
+/** In the order in which all lock rows. */
 const LAY_OUT: Statement = {
   name: 'lay out',
-  text: `
-with gone as (
-  delete from deliveries_in_hand h
-   using unnest($1::text[], $2::bigint[], $3::int[]) as g (tenant, batch, part)
-   where h.tenant = g.tenant
-     and h.batch = g.batch
-     and h.part = g.part
-  returning h.*)
-insert into deliveries (tenant, id, event_id, registration_id, shard, state, leased, due_at, picks, sequence)
-select g.tenant, d.id, d.event_id, d.registration_id, d.shard, 0, g.leased, d.due_at, d.picks, d.sequence
-  from gone g
- cross join lateral unnest(g.ids, g.event_ids, g.registration_ids, g.shards, g.due_at, g.picks, g.sequences)
-    as d (id, event_id, registration_id, shard, due_at, picks, sequence)
- where (select count(*)
-          from (select
-                  from ended_deliveries e
-                 where e.tenant = g.tenant
-                   and e.id = d.id
-                 limit 1) e) = 0`,
+  text: 'select lay_out($1::text[], $2::bigint[], $3::int[])',
 };
 
 export const EVERYTHING: Chosen = { statement: ALL, values: [] };
@@ -121,13 +89,8 @@ export async function layOut(database: Database, chosen: Chosen): Promise<void> 
 
 /** The same for rows that the caller knows; those that are not there any more are left out. */
 export async function layOutRows(database: Database, rows: readonly HandRow[]): Promise<void> {
-  for (let at = 0; at < rows.length; at += STEP) {
-    const columns = columnsOf(rows.slice(at, at + STEP));
-    await database.transaction(async (query) => {
-      await query(LOCK, columns);
-      await query(LAY_OUT, columns);
-    });
-  }
+  for (let at = 0; at < rows.length; at += STEP)
+    await database.query(LAY_OUT, columnsOf(rows.slice(at, at + STEP)));
 }
 
 /** Of `rows`, those that are in no node's hand any more. */

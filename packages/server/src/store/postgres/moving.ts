@@ -81,12 +81,15 @@ async function users(database: Database): Promise<Users> {
   return { joins: integer(row, 'joins'), running: row['running'] as readonly string[] };
 }
 
-/** Behind a pooler the role's own limit on statements would hold: no server's statement takes so long. */
-const PATIENCE = once('set local statement_timeout = 0');
+/** No server's statement takes so long, and none rests while what it has read is written to a file. */
+const PATIENCE = [
+  once('set local statement_timeout = 0'),
+  once('set local idle_in_transaction_session_timeout = 0'),
+];
 
 function summary(database: Database): Promise<Summary> {
   return database.transaction(async (query) => {
-    await query(PATIENCE);
+    for (const each of PATIENCE) await query(each);
     const rows: Record<string, number> = {};
     for (const kind of MOVED_KINDS) rows[kind] = await count(query, kind);
     rows['deliveries'] = (rows['deliveries'] ?? 0) + (await count(query, 'ended_deliveries'));
@@ -117,7 +120,7 @@ const PAGE = 200;
 function dump(database: Database, take: Parameters<Moving['dump']>[0]): Promise<void> {
   return database.transaction(async (query) => {
     await query(once('set transaction isolation level repeatable read, read only'));
-    await query(PATIENCE);
+    for (const each of PATIENCE) await query(each);
     for (const { kind, sql, read } of await dumpsOf(query)) {
       await query(once(`declare moved no scroll cursor for ${sql}`));
       for (let rows = await page(query); rows.length > 0; rows = await page(query))

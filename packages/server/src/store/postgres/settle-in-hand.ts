@@ -1,7 +1,7 @@
 import type { Id } from '../../core/id.ts';
 import type { Settlement } from '../port.ts';
 import { stateCode, text } from '../rows.ts';
-import type { Query, Statement } from './database.ts';
+import type { Statement } from './database.ts';
 import type { HandRow, InHandDelivery } from './in-hand.ts';
 import { columnsOf, layOutRows } from './lay-out.ts';
 import { outcomeColumns } from './outcomes.ts';
@@ -62,10 +62,12 @@ select tenant, id
 /** A settlement, and what its node knows of the delivery. */
 type Ending = { readonly settlement: Settlement; readonly known: InHandDelivery };
 
-/** Ends what can be ended so; which of them. The others are rows of `deliveries`. */
+/**
+ * Ends what can be ended so; which of them. The others are rows of `deliveries`. One statement: a node
+ * that stands still between two would keep others from laying out what it has.
+ */
 export async function settleInHand(
-  query: Query,
-  { epoch, inHand }: Place,
+  { database, epoch, inHand }: Place,
   part: readonly Settlement[],
 ): Promise<readonly Settlement[]> {
   const endings = part.flatMap((settlement): Ending[] => {
@@ -77,7 +79,7 @@ export async function settleInHand(
   const rows = [...byRow.keys()];
   const areOver = rows.map((row) => inHand.isAllOf(row, idsOf(byRow.get(row) ?? [])));
   const places = new Map(rows.map((row, index) => [row, index + 1]));
-  const written = await query(SETTLE_IN_HAND, [
+  const written = await database.query(SETTLE_IN_HAND, [
     epoch(),
     ...columnsOf(rows),
     areOver,

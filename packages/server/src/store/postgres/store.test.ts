@@ -88,6 +88,21 @@ test('a session that breaks ends nothing but itself', async () => {
   await database.close();
 });
 
+test('who stands still within a transaction loses it before others take over', async () => {
+  const url = await fresh();
+  const database = new Database({ ...LOG, url });
+  const mine = "select 1 from pg_stat_activity where application_name = 'schoolbell'";
+  await assert.rejects(
+    database.transaction(async (query) => {
+      await query({ name: '', text: 'create table locked (id integer)' });
+      await untilSome(async () => ((await rows(url, mine)).length === 0 ? [1] : []));
+      await query({ name: '', text: 'select 1' });
+    }),
+    (error: AppError) => error.code === 'unavailable',
+  );
+  await database.close();
+});
+
 test('a database of a newer version is refused', async () => {
   const url = await fresh();
   await (await openPostgresStore({ ...OPTIONS, url })).close();

@@ -136,39 +136,43 @@ export async function settle(
   place: Place,
   batch: readonly Settlement[],
 ): Promise<readonly boolean[]> {
-  const { database, inHand } = place;
-  await noteOutcomes(database, batch);
+  await noteOutcomes(place.database, batch);
   await layOutWaiting(place, batch);
+  const moved = new Set(await settleInHand(place, withoutRepeats(batch)[0] ?? []));
+  const others = batch.filter((settlement) => !moved.has(settlement));
+  for (const settlement of await settleOthers(place, others)) moved.add(settlement);
+  for (const { deliveryId } of batch) place.inHand.remove(deliveryId);
+  return batch.map((settlement) => moved.has(settlement));
+}
+
+/** Rows of `deliveries`, or of the ended. */
+async function settleOthers(
+  place: Place,
+  batch: readonly Settlement[],
+): Promise<readonly Settlement[]> {
+  const { database } = place;
   const ordered = batch
     .filter((settlement) => settlement.ordered)
     .map(({ tenant, deliveryId: id }) => ({ tenant, id }));
-  const moved =
-    ordered.length === 0
-      ? await settleAll(database.query.bind(database), place, batch)
-      : await database.transaction(async (query) => {
-          await lockOrder(
-            query,
-            ordered.map(({ tenant }) => tenant),
-          );
-          const settled = await settleAll(query, place, batch);
-          await follow(query, ordered);
-          return settled;
-        });
-  for (const { deliveryId } of batch) inHand.remove(deliveryId);
-  return batch.map((settlement) => moved.has(settlement));
+  if (ordered.length === 0) return settleAll(database.query.bind(database), place.epoch(), batch);
+  return database.transaction(async (query) => {
+    await lockOrder(
+      query,
+      ordered.map(({ tenant }) => tenant),
+    );
+    const settled = await settleAll(query, place.epoch(), batch);
+    await follow(query, ordered);
+    return settled;
+  });
 }
 
 async function settleAll(
   query: Query,
-  place: Place,
+  epoch: number,
   batch: readonly Settlement[],
-): Promise<ReadonlySet<Settlement>> {
-  const [first = [], ...repeats] = withoutRepeats(batch);
-  const moved = new Set(await settleInHand(query, place, first));
-  const others = first.filter((settlement) => !moved.has(settlement));
-  for (const part of [others, ...repeats].filter(({ length }) => length > 0)) {
-    for (const settlement of await settlePart(query, place.epoch(), part)) moved.add(settlement);
-  }
+): Promise<readonly Settlement[]> {
+  const moved: Settlement[] = [];
+  for (const part of withoutRepeats(batch)) moved.push(...(await settlePart(query, epoch, part)));
   return moved;
 }
 

@@ -30,3 +30,37 @@ alter table deliveries_in_hand
   alter column event_ids set storage external,
   alter column registration_ids set storage external,
   alter column sequences set storage external;
+
+-- Makes rows of `deliveries`, leased as before, of what is in these rows and has not ended. Whoever ends deliveries of a row
+-- locks it; the second statement sees all that had ended when the first one got the locks. A function, so that no node
+-- which stands still between the two keeps the locks.
+create function lay_out(tenants text[], batches bigint[], parts integer[]) returns void language plpgsql as $$
+begin
+  perform
+    from unnest(tenants, batches, parts) as g (tenant, batch, part)
+    join deliveries_in_hand h
+      on h.tenant = g.tenant
+     and h.batch = g.batch
+     and h.part = g.part
+   order by h.tenant, h.batch, h.part
+     for update of h;
+  with gone as (
+    delete from deliveries_in_hand h
+     using unnest(tenants, batches, parts) as g (tenant, batch, part)
+     where h.tenant = g.tenant
+       and h.batch = g.batch
+       and h.part = g.part
+    returning h.*)
+  insert into deliveries (tenant, id, event_id, registration_id, shard, state, leased, due_at, picks, sequence)
+  select g.tenant, d.id, d.event_id, d.registration_id, d.shard, 0, g.leased, d.due_at, d.picks, d.sequence
+    from gone g
+   cross join lateral unnest(g.ids, g.event_ids, g.registration_ids, g.shards, g.due_at, g.picks, g.sequences)
+      as d (id, event_id, registration_id, shard, due_at, picks, sequence)
+   where (select count(*)
+            from (select
+                    from ended_deliveries e
+                   where e.tenant = g.tenant
+                     and e.id = d.id
+                   limit 1) e) = 0;
+end
+$$;
