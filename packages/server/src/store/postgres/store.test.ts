@@ -91,7 +91,7 @@ test('a session that breaks ends nothing but itself', async () => {
 test('who stands still within a transaction loses it before others take over', async () => {
   const url = await fresh();
   const database = new Database({ ...LOG, url });
-  const mine = "select 1 from pg_stat_activity where application_name = 'schoolbell'";
+  const mine = `select 1 from pg_stat_activity where application_name = 'schoolbell' and datname = '${new URL(url).pathname.slice(1)}'`;
   await assert.rejects(
     database.transaction(async (query) => {
       await query({ name: '', text: 'create table locked (id integer)' });
