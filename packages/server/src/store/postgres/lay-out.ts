@@ -4,7 +4,7 @@ import type { Database, Statement } from './database.ts';
 import type { HandRow } from './in-hand.ts';
 
 /** Rows laid out in one transaction, which others wait for that settle some of these. */
-const STEP = 20;
+const STEP = 10;
 
 /** Which rows of `deliveries_in_hand`. */
 export type Chosen = { readonly statement: Statement; readonly values: readonly unknown[] };
@@ -94,7 +94,7 @@ export async function layOutRows(database: Database, rows: readonly HandRow[]): 
 }
 
 /** Of `rows`, those that are in no node's hand any more. */
-export async function laidOut(
+export async function goneOf(
   database: Database,
   rows: readonly HandRow[],
 ): Promise<readonly HandRow[]> {

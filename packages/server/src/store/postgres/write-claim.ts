@@ -3,7 +3,7 @@ import { shardOf } from '../../core/shard.ts';
 import type { LaneClaim, LaneRoom, Recovery } from '../port.ts';
 import { integer, integerOrNull, type Row, text } from '../rows.ts';
 import type { Statement } from './database.ts';
-import { EVERYTHING, laidOut, layOut, layOutRows, OF_NO_NODE, postedTo } from './lay-out.ts';
+import { EVERYTHING, goneOf, layOut, layOutRows, OF_NO_NODE, postedTo } from './lay-out.ts';
 import { lease, toDelivery } from './leasing.ts';
 import { FENCE, type Place } from './place.ts';
 import { isRowOf, isWithin } from './rows-of-deliveries.ts';
@@ -210,7 +210,7 @@ export async function waiting(place: Place, shards: readonly number[]): Promise<
 
 /** Others lay out what this node has in hand as well, and what of it was moved does not come back here. */
 async function forgetLaidOut({ database, inHand }: Place): Promise<void> {
-  for (const row of await laidOut(database, inHand.rows)) inHand.removeRow(row);
+  for (const row of await goneOf(database, inHand.rows)) inHand.removeRow(row);
 }
 
 function ownerOf(row: Row): { tenant: string; registrationId: string } {
