@@ -81,7 +81,10 @@ async function users(database: Database): Promise<Users> {
   return { joins: integer(row, 'joins'), running: row['running'] as readonly string[] };
 }
 
-/** No server's statement takes so long, and none rests while what it has read is written to a file. */
+/**
+ * No server's statement takes so long, and none rests while what it has read is written to a file. Said in
+ * each transaction: behind a pooler the role's own limits would hold.
+ */
 const PATIENCE = [
   once('set local statement_timeout = 0'),
   once('set local idle_in_transaction_session_timeout = 0'),

@@ -1,16 +1,16 @@
 import type { Id } from '../../core/id.ts';
 import type { Settlement } from '../port.ts';
-import { stateCode, text } from '../rows.ts';
+import { text } from '../rows.ts';
 import type { Statement } from './database.ts';
 import type { HandRow, InHandDelivery } from './in-hand.ts';
 import { columnsOf, layOutRows } from './lay-out.ts';
-import { outcomeColumns } from './outcomes.ts';
 import { FENCE, type Place } from './place.ts';
+import { settlementColumns } from './settlement-columns.ts';
 
 /**
  * What ended at the first attempt and is in hand since it was accepted: its row of `deliveries` is
- * spared. Nothing is written of what somebody has laid out; that nobody does meanwhile the row that it
- * shares with others is locked for.
+ * spared. Of what somebody has laid out nothing is written. The row that it shares with others is locked,
+ * so that nobody lays it out meanwhile.
  */
 const SETTLE_IN_HAND: Statement = {
   name: 'settle in hand',
@@ -37,9 +37,9 @@ over as (
 given as materialized (
   select *
     from unnest($6::int[], $7::text[], $8::text[], $9::int[], $10::bigint[], $11::int[], $12::text[],
-                $13::smallint[], $14::bigint[], $15::text[], $16::text[], $17::int[], $18::bigint[],
-                $19::text[], $20::text[], $21::text[], $22::bigint[])
-      as g (place, tenant, id, number, started_at, duration_ms, record, state, ended_at, reason,
+                $13::smallint[], $14::int[], $15::bigint[], $16::bigint[], $17::text[],
+                $18::text[], $19::int[], $20::bigint[], $21::text[], $22::text[], $23::text[], $24::bigint[])
+      as g (place, tenant, id, number, started_at, duration_ms, record, state, step, due_at, ended_at, reason,
             class, status, outcome_id, event_id, registration_id, picks, sequence)
    where place = any(array(select place from held))),
 ended as (
@@ -84,7 +84,11 @@ export async function settleInHand(
     ...columnsOf(rows),
     areOver,
     endings.map(({ known }) => places.get(known.row)),
-    ...endingColumns(endings),
+    ...settlementColumns(endings.map(({ settlement }) => settlement)),
+    endings.map(({ known }) => known.eventId),
+    endings.map(({ known }) => known.registrationId),
+    endings.map(({ known }) => known.picks),
+    endings.map(({ known }) => known.sequence),
   ]);
   const ids = new Set(written.map((row) => text(row, 'id')));
   return endings.flatMap(({ settlement }) => (ids.has(settlement.deliveryId) ? settlement : []));
@@ -92,28 +96,6 @@ export async function settleInHand(
 
 function idsOf(endings: readonly Ending[]): ReadonlySet<Id> {
   return new Set(endings.map(({ settlement }) => settlement.deliveryId));
-}
-
-function endingColumns(endings: readonly Ending[]): unknown[][] {
-  const settlements = endings.map(({ settlement }) => settlement);
-  const known = endings.map((ending) => ending.known);
-  const attempts = settlements.map(({ attempt }) => attempt);
-  return [
-    settlements.map(({ tenant }) => tenant),
-    settlements.map(({ deliveryId }) => deliveryId),
-    attempts.map(({ number }) => number),
-    attempts.map(({ startedAt }) => startedAt),
-    attempts.map(({ durationMs }) => durationMs),
-    attempts.map(({ record }) => record),
-    settlements.map(({ next }) => stateCode(next.state)),
-    attempts.map(({ startedAt, durationMs }) => startedAt + durationMs),
-    settlements.map(({ next }) => (next.state === 'pending' ? null : next.reason)),
-    ...outcomeColumns(settlements),
-    known.map(({ eventId }) => eventId),
-    known.map(({ registrationId }) => registrationId),
-    known.map(({ picks }) => picks),
-    known.map(({ sequence }) => sequence),
-  ];
 }
 
 /** What has to be tried again, or is held, waits as a row of its own. */

@@ -1,11 +1,12 @@
 import { erasedRecord } from '../erasing.ts';
 import type { Settlement } from '../port.ts';
-import { stateCode, text } from '../rows.ts';
+import { text } from '../rows.ts';
 import type { Query, Statement } from './database.ts';
-import { noteOutcomes, outcomeColumns } from './outcomes.ts';
+import { noteOutcomes } from './outcomes.ts';
 import { FENCE, type Place } from './place.ts';
 import { isRowOf } from './rows-of-deliveries.ts';
 import { layOutWaiting, settleInHand } from './settle-in-hand.ts';
+import { settlementColumns } from './settlement-columns.ts';
 import { follow, lockOrder } from './write-order.ts';
 
 const GIVEN = `
@@ -193,11 +194,11 @@ async function settlePart(
   epoch: number,
   part: readonly Settlement[],
 ): Promise<Settlement[]> {
-  const inTime = await run(query, SETTLE, part, [epoch, ...columnsOf(part), []]);
+  const inTime = await run(query, SETTLE, part, [epoch, ...settlementColumns(part), []]);
   const late = part.filter((settlement) => !inTime.includes(settlement));
   if (late.length === 0) return inTime;
   const erased = late.map(({ attempt }) => erasedRecord(attempt.record));
-  const columns = [epoch, ...columnsOf(late), erased];
+  const columns = [epoch, ...settlementColumns(late), erased];
   return [...inTime, ...(await run(query, SETTLE_LATE, late, columns))];
 }
 
@@ -214,28 +215,4 @@ async function run(
 
 function keyOf(tenant: string, id: string): string {
   return `${tenant}/${id}`;
-}
-
-function columnsOf(part: readonly Settlement[]): unknown[][] {
-  const attempts = part.map(({ attempt }) => attempt);
-  const next = part.map((settlement) => settlement.next);
-  return [
-    part.map(({ tenant }) => tenant),
-    part.map(({ deliveryId }) => deliveryId),
-    attempts.map(({ number }) => number),
-    attempts.map(({ startedAt }) => startedAt),
-    attempts.map(({ durationMs }) => durationMs),
-    attempts.map(({ record }) => record),
-    next.map(({ state }) => stateCode(state)),
-    next.map((each) => (each.state === 'pending' ? each.step : null)),
-    next.map((each) => (each.state === 'pending' ? each.dueAt : null)),
-    part.map((each) => endOf(each)),
-    next.map((each) => (each.state === 'pending' ? null : each.reason)),
-    ...outcomeColumns(part),
-  ];
-}
-
-function endOf({ attempt, next }: Settlement): number | null {
-  if (next.state === 'pending' || next.state === 'held') return null;
-  return attempt.startedAt + attempt.durationMs;
 }
